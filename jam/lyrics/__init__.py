@@ -1,0 +1,1 @@
+"""Lyrics: timed words, their files, their phonemes, and the slots that the network reads."""
