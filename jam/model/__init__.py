@@ -1,0 +1,1 @@
+"""The network: layers, lyric encoder, diffusion transformer, and its weights on disk."""
