@@ -1,0 +1,54 @@
+"""What every room's tests share: the golden numbers, and signals that are made, not stored."""
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def tone(hertz: float, seconds: float, rate: int = 44_100, level: float = 0.5) -> Tensor:
+    """A stereo sine (2, N), the right channel half as loud."""
+    time = torch.arange(round(seconds * rate), dtype=torch.float64) / rate
+    left = level * torch.sin(2 * math.pi * hertz * time)
+    return torch.stack([left, 0.5 * left]).float()
+
+
+@pytest.fixture(name="tone")
+def _tone() -> Any:
+    """The function `tone(hertz, seconds, rate, level)`: a stereo sine (2, N)."""
+    return tone
+
+
+@pytest.fixture
+def golden() -> Any:
+    """The function `golden(name)`: the content of a JSON file of golden numbers."""
+    return lambda name: json.loads((GOLDEN / name).read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The function `put(repo, filename, content, revision)`: lays a file in an empty hub cache as huggingface_hub does."""
+    cache = tmp_path / "hub"
+    monkeypatch.setenv("HF_HUB_CACHE", str(cache))
+
+    def put(repo: str, filename: str, content: bytes, revision: str = "main") -> Path:
+        folder = cache / f"models--{repo.replace('/', '--')}"
+        commit = revision if len(revision) == 40 else "0" * 40
+        if commit != revision:
+            (folder / "refs").mkdir(parents=True, exist_ok=True)
+            (folder / "refs" / revision).write_text(commit)
+        path = folder / "snapshots" / commit / filename
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return path
+
+    return put
