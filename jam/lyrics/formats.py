@@ -78,7 +78,7 @@ def write_lrc(path: str | Path, words: Sequence[Word], title: str | None = None,
 
 def _word(item: object, index: int, where: str) -> Word:
     if not isinstance(item, Mapping):
-        raise ValueError(f"{where}: {label(index, item)}: is no object; write {{\"start\": 0.5, \"end\": 0.9, \"word\": \"moon\"}}")
+        raise ValueError(f'{where}: {label(index, item)}: is no object; write {{"start": 0.5, "end": 0.9, "word": "moon"}}')
     name = label(index, item.get("word", item.get("phoneme", "")))
     missing = [key for key in ("start", "end") if key not in item]
     if "word" not in item and "phoneme" not in item:

@@ -121,6 +121,10 @@ class Phonemizer:
         found = iter(self.ipa([word.word for word in words if word.phoneme is None], language))
         return tuple(word if word.phoneme is not None else replace(word, phoneme=next(found)) for word in words)
 
+    def knows(self, word: str, language: str = LANGUAGE) -> bool:
+        """Whether the dictionary has all of `word`, so that nothing of it is the network's guess."""
+        return all(entry is not None for _, entry in self._pieces(word, language))
+
     def predict(self, words: Sequence[str], language: str = LANGUAGE) -> dict[str, str]:
         """The network's own IPA of each of `words`, whether the dictionary has them or not."""
         by_length: dict[int, list[str]] = {}
