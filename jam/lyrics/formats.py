@@ -28,6 +28,8 @@ def read(path: str | Path, duration: float | None = None) -> tuple[Word, ...]:
         raise ValueError(f"{path}: no such lyrics file; check the path") from error
     except IsADirectoryError as error:
         raise ValueError(f"{path}: is a folder; give a lyrics file (.json)") from error
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: byte {error.start} is not UTF-8; save the lyrics as UTF-8") from error
     if not text.strip():
@@ -36,6 +38,8 @@ def read(path: str | Path, duration: float | None = None) -> tuple[Word, ...]:
         data = json.loads(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}: line {error.lineno}, column {error.colno}: not JSON ({error.msg}); mend it there") from error
+    except ValueError as error:  # a number of thousands of digits
+        raise ValueError(f"{path}: not JSON ({str(error).split(';')[0]}); write times in seconds, such as 1.5") from error
     except RecursionError as error:
         raise ValueError(f"{path}: is nested too deeply; write a list of words") from error
     return parse(data, str(path), duration)

@@ -4,15 +4,16 @@ Every refusal is one line: where the words come from, which word (counted from 1
 """
 
 import logging
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 from jam.timing import frames_to_seconds
 
 logger = logging.getLogger(__name__)
 
 FORGIVEN_SECONDS = frames_to_seconds(1)  # a word may outlast the asked duration by one latent frame: durations are often rounded
+BEYOND_SECONDS = 1e6  # no song lasts twelve days
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,10 @@ def _check_text(word: Word, where: str) -> None:
 
 def _check_times(word: Word, where: str) -> None:
     for key, value in (("start", word.start), ("end", word.end)):
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, Real):
             raise ValueError(f"{where}: '{key}' is {_shown(value)}, not a number; write seconds, such as 1.5")
-        if not math.isfinite(value):
-            raise ValueError(f"{where}: '{key}' is {value}; write seconds, such as 1.5")
+        if not abs(value) < BEYOND_SECONDS:  # so written, it refuses NaN too
+            raise ValueError(f"{where}: '{key}' is {_shown(value)}; write seconds, such as 1.5")
         if value < 0:
             raise ValueError(f"{where}: '{key}' is {value:g}, a negative time; songs begin at 0 s")
     if word.end < word.start:

@@ -59,6 +59,7 @@ def test_a_byte_order_mark_is_ignored(tmp_path):
         (b'[{"start": NaN, "end": 2, "word": "moon"}]', "word 1 ('moon'): 'start' is nan"),
         (b'[{"start": 2, "end": 1, "word": "moon"}]', "word 1 ('moon'): end 1 is before start 2"),
         (b'[{"start": 1, "end": 2, "word": null}]', "word 1 (None): 'word' is None, not text"),
+        (b"[" + b"9" * 5000 + b"]", "not JSON (Exceeds the limit"),
         (b"[" * 100_000, "is nested too deeply"),
     ],
 )

@@ -35,6 +35,7 @@ def test_an_end_before_its_start_is_refused():
     [
         (math.nan, 1, "'start' is nan"),
         (0, math.inf, "'end' is inf"),
+        (10**400, 1, "'start' is 1000"),
         (-0.5, 1, "'start' is -0.5, a negative time"),
         ("0.5", 1, "'start' is '0.5', not a number"),
         (0.5, None, "'end' is None, not a number"),
