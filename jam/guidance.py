@@ -4,21 +4,27 @@ v = v_0 + sum_k w_k (v_k - v_(k-1)) = sum_k c_k v_k. The chain runs as one batch
 It knows the network as two callables, and nothing of the sampler.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from jam.conditions import Conditions
-from jam.model.dit import DiT
+
+if TYPE_CHECKING:
+    from jam.model.dit import DiT
 
 
 @dataclass(frozen=True)
 class GuidanceSettings:
     """How strongly lyrics and style pull.
 
-    `dual_cfg` [a, b]: v_null + b (v_lyr - v_null) + a (v_full - v_lyr); with `fix_dual_cfg`: v_null + a (v_sty - v_null) + b (v_full - v_sty).
+    `dual_cfg` [a, b]: v_null + b (v_lyr - v_null) + a (v_full - v_lyr); with `fix_dual_cfg`: v_null + a (v_sty - v_null)
+    + b (v_full - v_sty).
     Where `dual_cfg` is null, `cfg_strength` s: v_full + s (v_full - v_null); s = 0 is no guidance. Outside `cfg_range` (moments t) the
     full prediction stands alone; null is the released system's choice, [0.05, 1] for dual guidance and every t for single.
     """
@@ -61,6 +67,7 @@ def chain(full: Conditions, settings: GuidanceSettings, negative_style: Tensor) 
     """The links from least to best informed, `full` last; `negative_style` is (512,), zeros where none is wished."""
     lyrics_only = full.with_style(negative_style)
     null = lyrics_only.without(lyrics=True)
+    weights: tuple[float, ...]
     if settings.dual_cfg is not None:
         a, b = settings.dual_cfg
         middle, weights = (full.without(lyrics=True), (a, b)) if settings.fix_dual_cfg else (lyrics_only, (b, a))

@@ -20,6 +20,10 @@ from jam.model.lyric_encoder import LyricEncoder
 from jam.timing import LATENT_CHANNELS, MAX_FRAMES, STYLE_WIDTH
 
 
+RESIDUAL_OUTPUTS = ("o_proj.weight", "down_proj.weight")
+SILENT_AT_FIRST = ("text_fusion_linears.", "block_modulation.", "norm_out.", "proj_out.")
+
+
 @dataclass(frozen=True)
 class DiTSettings:
     """Sizes of the network; the defaults are JAM-0.5 (532,934,592 parameters).
@@ -110,13 +114,11 @@ class DiT(nn.Module):
                 nn.init.normal_(module.weight, std=0.02)
             if isinstance(module, nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
-        for block in self.transformer_blocks:
-            for out in (block.self_attn.o_proj, block.mlp.down_proj):
-                nn.init.normal_(out.weight, std=0.02 / (2 * self.settings.depth) ** 0.5)
-        silent = [fusion[0] for fusion in self.text_fusion_linears] + [self.norm_out.linear, self.proj_out]
-        for linear in silent + ([] if self.block_modulation is None else [self.block_modulation]):
-            nn.init.zeros_(linear.weight)
-            nn.init.zeros_(linear.bias)
+        for name, parameter in self.named_parameters():
+            if name.endswith(RESIDUAL_OUTPUTS):
+                nn.init.normal_(parameter, std=0.02 / (2 * self.settings.depth) ** 0.5)
+            if name.startswith(SILENT_AT_FIRST):
+                nn.init.zeros_(parameter)
 
     def lyric_features(self, conditions: Conditions) -> Tensor:
         """(B, T, E): the encoded slots, with the duration bias on frames at and after the song's end."""
@@ -124,7 +126,7 @@ class DiT(nn.Module):
         if self.duration_pad_bias is None:
             return lyrics
         frames = lyrics.shape[1]
-        end = torch.floor(conditions.duration_rel.double() * frames + 1e-4)  # 1e-4: a song of n frames ends at n, whatever float32 makes of it
+        end = torch.floor(conditions.duration_rel.double() * frames + 1e-4)  # n frames end at n, whatever float32 makes of n / T
         past = torch.arange(frames, device=lyrics.device) >= end[:, None]  # (B, T)
         return lyrics + past[..., None].to(lyrics.dtype) * self.duration_pad_bias
 

@@ -30,7 +30,7 @@ class ScalarEmbedding(nn.Module):
         self.time_mlp = nn.Sequential(nn.Linear(SINUSOIDS, width), nn.SiLU(), nn.Linear(width, width))
 
     def forward(self, values: Tensor) -> Tensor:
-        return self.time_mlp(sinusoids(values).to(self.time_mlp[0].weight.dtype))
+        return self.time_mlp(sinusoids(values).to(next(self.parameters()).dtype))
 
 
 def rotary_tables(frames: int, head_width: int, device: torch.device) -> tuple[Tensor, Tensor]:

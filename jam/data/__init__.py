@@ -1,0 +1,1 @@
+"""Stored songs: shards on disk to batches for training."""

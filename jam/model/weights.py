@@ -1,0 +1,114 @@
+"""The network on disk: strict loading and saving, settings beside the weights. The one place that knows the released names.
+
+A model is a folder with `model.safetensors` and `settings.json`, or a bare safetensors file (JAM-0.5's `jam-0_5.safetensors`), whose
+sizes are then the caller's. Tensors are called as in the released checkpoint (`transformer.` and the network's own names). Only
+safetensors are read, so loading never runs code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from jam.model.dit import DiT, DiTSettings
+
+PREFIX = "transformer."
+WEIGHTS_FILE = "model.safetensors"
+SETTINGS_FILE = "settings.json"
+NAMED = 5  # how many tensors an error names
+
+
+def find(path: str | Path) -> Path:
+    """The safetensors file that `path` means: itself, or the one in that folder. Raises ValueError in one line where there is none."""
+    path = Path(path)
+    if path.is_dir():
+        preferred = path / WEIGHTS_FILE
+        found = [preferred] if preferred.exists() else sorted(path.glob("*.safetensors"))
+        if len(found) != 1:
+            raise ValueError(f"{path}: expected {WEIGHTS_FILE} or one .safetensors file, found {len(found)}")
+        return found[0]
+    if not path.exists():
+        raise ValueError(f"{path}: no such file; evaluation.checkpoint_path names a .safetensors file or a folder that holds one")
+    return path
+
+
+def read_settings(path: str | Path) -> DiTSettings | None:
+    """The settings saved beside the weights that `path` means, or None for a bare file."""
+    beside = find(path).with_name(SETTINGS_FILE)
+    if not beside.exists():
+        return None
+    try:
+        stored = json.loads(beside.read_text())["dit"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{beside}: not a model's settings ({error}); save the model again") from error
+    unknown = set(stored) - {field.name for field in fields(DiTSettings)}
+    if unknown:
+        raise ValueError(f"{beside}: unknown settings {sorted(unknown)}; this model was made by another version of jam")
+    return DiTSettings(**stored)
+
+
+def read_tensors(path: str | Path) -> dict[str, Tensor]:
+    """All tensors of a checkpoint by the network's own names, on the CPU."""
+    file = find(path)
+    try:
+        with safe_open(file, framework="pt") as stored:
+            return {name.removeprefix(PREFIX): stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a mapping)
+    except SafetensorError as error:
+        raise ValueError(f"{file}: not a readable safetensors file ({error})") from error
+
+
+def check(expected: Mapping[str, Tensor], given: Mapping[str, Tensor], where: str | Path) -> None:
+    """Raises ValueError, naming tensors, unless `given` holds exactly the tensors and shapes of `expected`."""
+    missing = [name for name in expected if name not in given]
+    surplus = [name for name in given if name not in expected]
+    wrong = [
+        f"{name} is {list(given[name].shape)} instead of {list(value.shape)}"
+        for name, value in expected.items()
+        if name in given and given[name].shape != value.shape
+    ]
+    for kind, names in (("misses", missing), ("has unknown", surplus), ("has misshapen", wrong)):
+        if names:
+            more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+            raise ValueError(f"{where}: {kind} tensors: {', '.join(names[:NAMED])}{more}; do model.dit's sizes fit this checkpoint?")
+
+
+def load(
+    path: str | Path, settings: DiTSettings | None = None, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+) -> DiT:
+    """The network of a checkpoint, strictly: every tensor used, none missing, every shape right.
+
+    Settings saved beside the weights win over `settings`, which a bare file takes (None: JAM-0.5). Raises ValueError naming the tensors
+    that are missing, unknown or misshapen.
+    """
+    chosen = read_settings(path) or settings or DiTSettings()
+    with torch.device("meta"):
+        model = DiT(chosen)
+    tensors = read_tensors(path)
+    check(model.state_dict(), tensors, find(path))
+    converted = {name: tensors.pop(name).to(device=device, dtype=dtype) for name in list(tensors)}
+    model.load_state_dict(converted, strict=True, assign=True)
+    return model.eval().requires_grad_(False)
+
+
+def save(tensors: Mapping[str, Tensor], settings: DiTSettings, folder: str | Path) -> Path:
+    """Writes a model folder (weights in float32 or as given), each file written aside and renamed; returns the weights' path."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    target, beside = folder / WEIGHTS_FILE, folder / SETTINGS_FILE
+    aside = target.with_suffix(".part")
+    try:
+        save_file({PREFIX + name: value.detach().cpu().contiguous() for name, value in tensors.items()}, aside)
+        os.replace(aside, target)
+        aside.write_text(json.dumps({"dit": asdict(settings)}, indent=1) + "\n")
+        os.replace(aside, beside)
+    finally:
+        aside.unlink(missing_ok=True)
+    return target
