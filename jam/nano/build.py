@@ -1,0 +1,115 @@
+"""Makes the embedded model, stage by stage: `python -m jam.nano.build stage=all work=DIR`.
+
+Stages in order: corpus (songs into WORK/songs), codec and style (into the bundle), shards (into WORK/shards). Each goes on where it was
+stopped and is remade from the seed alone. This file knows the order and the folders; the work is done in the files beside it.
+"""
+
+import dataclasses
+import difflib
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class BuildSettings:
+    """What the words `key=value` of the command line may say."""
+
+    stage: str = "all"
+    work: str = "work/nano"  # songs and shards; gigabytes
+    bundle: str = "externals/nano"  # codec, style encoder
+    hours: float = 3.3  # of song; every song is rendered twice
+    seed: int = 0
+    voice: str = "rms"
+    workers: int = 2
+    codec_songs: int = 240  # the first so many fit the codec
+    style_steps: int = 500
+
+
+def corpus(settings: BuildSettings) -> None:
+    """Renders the songs."""
+    from jam.nano import corpus
+
+    corpus.make(Path(settings.work), settings.hours, settings.seed, settings.voice, settings.workers)
+
+
+def codec(settings: BuildSettings) -> None:
+    """Fits the codec and writes it into the bundle."""
+    from jam.nano import codec, corpus
+
+    codec.fit(islice(corpus.songs(Path(settings.work)), settings.codec_songs), Path(settings.bundle))
+
+
+def style(settings: BuildSettings) -> None:
+    """Trains the style encoder on all but the held-out songs, reports on those, and writes it into the bundle."""
+    from jam.nano import corpus, shards, style
+
+    mel = style.mel_filters()
+    songs = list(corpus.songs(Path(settings.work)))
+    known = style.clips([song for song in songs if not shards.held_out(song.index)], mel)
+    held_out = style.clips([song for song in songs if shards.held_out(song.index)], mel)
+    encoder = style.train(known, mel, settings.style_steps, settings.seed)
+    log.info("style: %s", style.measure(encoder, held_out, known))
+    style.save(encoder, Path(settings.bundle))
+
+
+def shards(settings: BuildSettings) -> None:
+    """Packs the training shards."""
+    from jam.nano import corpus, shards
+
+    work = Path(settings.work)
+    shards.make(list(corpus.songs(work)), work / "shards", Path(settings.bundle), settings.workers)
+
+
+STAGES: dict[str, Callable[[BuildSettings], None]] = {"corpus": corpus, "codec": codec, "style": style, "shards": shards}
+
+
+def parse(words: Sequence[str]) -> BuildSettings:
+    """Settings of the command line's `key=value` words. ValueError, one line, for an unknown key, a wrong type or an unknown stage."""
+    fields = {field.name: field for field in dataclasses.fields(BuildSettings)}
+    values: dict[str, str | int | float] = {}
+    for word in words:
+        key, equals, text = word.partition("=")
+        if not equals:
+            raise ValueError(f"{word!r}: write settings as key=value")
+        if key not in fields:
+            near = difflib.get_close_matches(key, fields, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(fields)}"
+            raise ValueError(f"{word!r}: unknown setting {key!r}; {hint}")
+        kind = type(fields[key].default)
+        try:
+            values[key] = kind(text)
+        except ValueError as error:
+            raise ValueError(f"{word!r}: {key} must be {kind.__name__}, such as {key}={fields[key].default}") from error
+    settings = BuildSettings(**values)  # type: ignore[arg-type]
+    if settings.stage not in (*STAGES, "all"):
+        raise ValueError(f"stage={settings.stage}: unknown stage; known are {', '.join((*STAGES, 'all'))}")
+    return settings
+
+
+def build(settings: BuildSettings) -> None:
+    """Runs one stage, or all in order."""
+    for name, run in STAGES.items():
+        if settings.stage in (name, "all"):
+            log.info("stage %s", name)
+            run(settings)
+
+
+def main(words: Sequence[str]) -> int:
+    """The command: 0, or 1 with one line that says what is wrong."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    try:
+        build(parse(words))
+    except (ValueError, OSError) as error:
+        log.error("%s", error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,73 @@
+"""Pronunciations: words to ARPAbet phones (the CMU dictionary that pocketsphinx ships) and ARPAbet to IPA.
+
+The IPA follows the symbols of the phonemizer that JAM-0.5 was trained with (long vowels carry a length mark, r is written ɹ).
+The dictionary carries no stress, so neither does the IPA, and the reduced vowel of "about" is written ʌ like that of "cup".
+The module knows nothing of unknown words: those are the phonemizer's business.
+"""
+
+import functools
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+IPA = {
+    "AA": "ɑː", "AE": "æ", "AH": "ʌ", "AO": "ɔː", "AW": "aʊ", "AX": "ə", "AY": "aɪ", "EH": "ɛ", "ER": "ɝ", "EY": "eɪ",
+    "IH": "ɪ", "IY": "iː", "OW": "oʊ", "OY": "ɔɪ", "UH": "ʊ", "UW": "uː",
+    "B": "b", "CH": "tʃ", "D": "d", "DH": "ð", "F": "f", "G": "ɡ", "HH": "h", "JH": "dʒ", "K": "k", "L": "l", "M": "m", "N": "n",
+    "NG": "ŋ", "P": "p", "R": "ɹ", "S": "s", "SH": "ʃ", "T": "t", "TH": "θ", "V": "v", "W": "w", "Y": "j", "Z": "z", "ZH": "ʒ",
+}  # fmt: skip
+VOWELS = frozenset(["AA", "AE", "AH", "AO", "AW", "AX", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW"])
+
+PREFERRED = {"live": "L IH V", "tear": "T IH R", "tears": "T IH R Z", "wind": "W IH N D"}  # the dictionary puts the rarer reading first
+
+
+def arpabet_to_ipa(phones: Sequence[str]) -> str:
+    """One IPA string for ARPAbet `phones` (stress digits, if any, are ignored). ValueError for a phone that is not ARPAbet."""
+    ipa = []
+    for index, phone in enumerate(phones):
+        symbol = IPA.get(phone.upper().rstrip("012"))
+        if symbol is None:
+            raise ValueError(f"phone {index} ({phone!r}) of {' '.join(phones)!r} is not ARPAbet; known are {' '.join(IPA)}")
+        ipa.append(symbol)
+    return "".join(ipa)
+
+
+def syllables(phones: Sequence[str]) -> int:
+    """How many syllables the ARPAbet `phones` make: their vowels, at least one."""
+    return max(1, sum(phone.upper().rstrip("012") in VOWELS for phone in phones))
+
+
+def dictionary_path() -> Path:
+    """Where pocketsphinx keeps its copy of the CMU dictionary (125,000 words). ValueError where pocketsphinx is not installed."""
+    try:
+        import pocketsphinx
+    except ImportError as error:
+        raise ValueError("the CMU dictionary comes with pocketsphinx, which is not installed; pip install pocketsphinx") from error
+    return Path(pocketsphinx.get_model_path()) / "en-us" / "cmudict-en-us.dict"
+
+
+@functools.cache
+def variants() -> dict[str, tuple[tuple[str, ...], ...]]:
+    """Every pronunciation of every word, ARPAbet, first one first."""
+    found: dict[str, list[tuple[str, ...]]] = {}
+    for line in dictionary_path().read_text(encoding="utf-8").splitlines():
+        word, *phones = line.split()
+        found.setdefault(re.sub(r"\(\d+\)$", "", word), []).append(tuple(phones))
+    for word, preferred in PREFERRED.items():
+        reading = tuple(preferred.split())
+        found[word] = [reading, *(phones for phones in found[word] if phones != reading)]
+    return {word: tuple(phones) for word, phones in found.items()}
+
+
+def phones_of(word: str) -> tuple[str, ...]:
+    """The first pronunciation of `word` in ARPAbet. ValueError for a word that the dictionary lacks."""
+    found = variants().get(word.lower())
+    if found is None:
+        raise ValueError(f"the word {word!r} is not in the CMU dictionary; choose another or spell its sound")
+    return found[0]
+
+
+@functools.cache
+def dictionary() -> dict[str, str]:
+    """The first pronunciation of every word as IPA, {word: ipa}; words are lower case, some carry apostrophes."""
+    return {word: arpabet_to_ipa(phones[0]) for word, phones in variants().items()}
