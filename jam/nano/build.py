@@ -71,7 +71,7 @@ STAGES: dict[str, Callable[[BuildSettings], None]] = {"corpus": corpus, "codec":
 
 def parse(words: Sequence[str]) -> BuildSettings:
     """Settings of the command line's `key=value` words. ValueError, one line, for an unknown key, a wrong type or an unknown stage."""
-    fields = {field.name: field for field in dataclasses.fields(BuildSettings)}
+    fields = dataclasses.asdict(BuildSettings())
     values: dict[str, str | int | float] = {}
     for word in words:
         key, equals, text = word.partition("=")
@@ -81,11 +81,11 @@ def parse(words: Sequence[str]) -> BuildSettings:
             near = difflib.get_close_matches(key, fields, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(fields)}"
             raise ValueError(f"{word!r}: unknown setting {key!r}; {hint}")
-        kind = type(fields[key].default)
+        kind = type(fields[key])
         try:
             values[key] = kind(text)
         except ValueError as error:
-            raise ValueError(f"{word!r}: {key} must be {kind.__name__}, such as {key}={fields[key].default}") from error
+            raise ValueError(f"{word!r}: {key} must be {kind.__name__}, such as {key}={fields[key]}") from error
     settings = BuildSettings(**values)  # type: ignore[arg-type]
     if settings.stage not in (*STAGES, "all"):
         raise ValueError(f"stage={settings.stage}: unknown stage; known are {', '.join((*STAGES, 'all'))}")

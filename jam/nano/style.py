@@ -172,7 +172,7 @@ def train(found: Sequence[Clip], mel: Tensor, steps: int = 500, seed: int = 0, b
         optimizer.step()
         schedule.step()
         if step % 50 == 0 or step == steps - 1:
-            log.info("style: step %d of %d, loss %.3f", step, steps, float(loss))
+            log.info("style: step %d of %d, loss %.3f", step, steps, loss.item())
     net.eval().requires_grad_(False)
     return style
 
