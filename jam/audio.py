@@ -4,14 +4,13 @@ Samples are float32 tensors (2, N), stereo, full scale 1. This is the door to so
 nothing of latents, songs or settings.
 """
 
-import contextlib
 import io
-import os
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from jam.files import write_whole
 from jam.timing import SAMPLE_RATE
 
 LOUDNESS = -14.0  # LUFS (ITU-R BS.1770), the level of every song
@@ -104,22 +103,4 @@ def write(path: str | Path, samples: Tensor, rate: int = SAMPLE_RATE, format: st
         soundfile.write(coded, data, rate, format=kind.upper(), subtype=FORMATS[kind])
     except soundfile.LibsndfileError as error:
         raise ValueError(f"{path}: {kind} cannot hold {data.shape[1]} channels at {rate} Hz ({error.error_string.strip()})") from error
-    _write_aside(path, coded.getbuffer())
-    return path
-
-
-def _write_aside(path: Path, content: memoryview) -> None:
-    """Write `content` beside `path`, flush it to the disk and rename it to `path`; leave nothing behind on failure."""
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):  # the first error is the one to tell
-            part.unlink()
-        advice = f"cannot write the audio ({error.strerror}); free some space or choose another folder"
-        raise OSError(error.errno, advice, str(path)) from error
+    return write_whole(path, coded.getbuffer())

@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
@@ -27,8 +27,10 @@ BAD_INPUT = 2  # exit status where the user's input is at fault
 INTERRUPTED = 130
 
 
-def load(schema: type[T], words: Sequence[str], default_file: str | None = None) -> T:
+def load(schema: type[T], words: Sequence[str], default_file: str | None = None, under: Mapping[str, Any] | None = None) -> T:
     """The settings `schema` (a dataclass), a YAML (`config=PATH` among the words, else `default_file`) and the other words laid over it.
+
+    `under` are settings between the defaults and the file, such as those that a saved model carries.
 
     Raises ValueError in one line for an unreadable file, an unknown key, a word without `=`, or a value of the wrong type.
     """
@@ -45,7 +47,8 @@ def load(schema: type[T], words: Sequence[str], default_file: str | None = None)
         else:
             dotted.append(word)
     settings = OmegaConf.structured(schema)
-    layers: list[tuple[str, DictConfig]] = [] if file is None else [(file, _read(file))]
+    layers: list[tuple[str, DictConfig]] = [] if under is None else [("the model's own settings", OmegaConf.create(dict(under)))]
+    layers += [] if file is None else [(file, _read(file))]
     try:
         layers.append(("command line", OmegaConf.from_dotlist(dotted)))
     except Exception as error:

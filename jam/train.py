@@ -16,58 +16,20 @@ import torch
 
 from jam import assets, config
 from jam.data.collate import Batch
-from jam.data.example import CropSettings
+from jam.data.settings import DatasetSettings, read_silence
 from jam.data.shards import LoaderSettings, Shards, ShardSettings, load_batches
 from jam.lyrics.phonemes import Phonemizer
 from jam.model import weights
-from jam.model.dit import DiT, DiTSettings
-from jam.timing import LATENT_CHANNELS, MAX_FRAMES, SAMPLE_RATE, SLOTS_PER_FRAME
+from jam.model.dit import DiT
+from jam.model.precision import choose
+from jam.model.settings import ModelSettings
+from jam.timing import MAX_FRAMES, SLOTS_PER_FRAME
 from jam.training import checkpoint
 from jam.training.loop import TrainingSettings, fit
 
 log = logging.getLogger("jam")
 
 PRECISIONS = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
-
-
-@dataclass(frozen=True)
-class FlowSettings:
-    """`model.cfm`: the flow's own settings."""
-
-    max_frames: int = MAX_FRAMES
-    num_channels: int = LATENT_CHANNELS
-    dual_drop_prob: tuple[float, float] = (0.1, 0.5)
-    lyrics_drop_prob: float = 0.0
-    no_edit: bool = True  # context audio is always zero
-
-
-@dataclass(frozen=True)
-class ModelSettings:
-    """`model`: the network and its flow."""
-
-    num_channels: int = LATENT_CHANNELS
-    cfm: FlowSettings = field(default_factory=FlowSettings)
-    dit: DiTSettings = field(default_factory=DiTSettings)
-
-
-@dataclass(frozen=True)
-class DatasetSettings:
-    """`data.train_dataset`: shards and how examples are cut from them."""
-
-    pattern: str | None = None
-    id_list_jsonl: str | None = None
-    max_frames: int = MAX_FRAMES
-    multiple_styles: bool = True  # false: a song's first style only
-    sampling_rate: int = SAMPLE_RATE
-    shuffle: bool = True
-    silence_latent_path: str | None = None  # null: zeros
-    phonemizer_checkpoint: str | None = None  # null: from the hub
-    lrc_upsample_factor: int = SLOTS_PER_FRAME
-    filler: str = "average_sparse"
-    resample_by_duration_threshold: float | None = None
-    ignore_by_duration_threshold: float | None = None
-    always_crop_from_beginning: bool = False
-    always_use_style_index: int | None = None
 
 
 @dataclass(frozen=True)
@@ -104,52 +66,10 @@ class TrainConfig:
     evaluation: Any = None  # inference's section, which a shared YAML may hold
 
 
-def shard_settings(dataset: DatasetSettings) -> ShardSettings:
-    """The data room's settings for the documented keys. Raises ValueError for values that the latent's own format rules out."""
-    if dataset.sampling_rate != SAMPLE_RATE:
-        raise ValueError(f"data.train_dataset.sampling_rate is {dataset.sampling_rate}; latents are of {SAMPLE_RATE} Hz")
-    if dataset.lrc_upsample_factor != SLOTS_PER_FRAME:
-        given = dataset.lrc_upsample_factor
-        raise ValueError(f"data.train_dataset.lrc_upsample_factor is {given}; the lyric encoder halves slots twice: use {SLOTS_PER_FRAME}")
-    index = dataset.always_use_style_index
-    crop = CropSettings(
-        max_frames=dataset.max_frames,
-        always_crop_from_beginning=dataset.always_crop_from_beginning,
-        always_use_style_index=index if dataset.multiple_styles else 0,
-        filler=dataset.filler,  # type: ignore[arg-type]
-    )
-    return ShardSettings(
-        pattern=dataset.pattern,
-        id_list_jsonl=dataset.id_list_jsonl,
-        shuffle=dataset.shuffle,
-        ignore_by_duration_threshold=dataset.ignore_by_duration_threshold,
-        resample_by_duration_threshold=dataset.resample_by_duration_threshold,
-        crop=crop,
-    )
-
-
-def read_silence(path: str | None) -> torch.Tensor:
-    """The latent of silence (64,): from a file (.pt, or .npy), or zeros. Raises ValueError for a file of another shape."""
-    if path is None:
-        log.info("silence is padded with zeros; set data.train_dataset.silence_latent_path to the VAE's own silence")
-        return torch.zeros(LATENT_CHANNELS)
-    if path.endswith(".npy"):
-        import numpy as np
-
-        silence = torch.from_numpy(np.load(path, allow_pickle=False))
-    else:
-        silence = torch.load(path, map_location="cpu", weights_only=True)
-    if silence.numel() != LATENT_CHANNELS:
-        raise ValueError(f"{path}: holds {list(silence.shape)} instead of {LATENT_CHANNELS} numbers")
-    return silence.float().flatten()
-
-
 def train(settings: TrainConfig) -> None:
     """One training run, from scratch, from weights, or on from a checkpoint."""
     from accelerate import Accelerator
     from accelerate.utils import set_seed
-
-    from jam.model.precision import choose
 
     training, cfm = settings.training, settings.model.cfm
     precision = choose(training.precision, "cuda" if torch.cuda.is_available() else "cpu")
@@ -168,7 +88,7 @@ def train(settings: TrainConfig) -> None:
     dataset = settings.data.train_dataset
     phonemizer = Phonemizer.load(dataset.phonemizer_checkpoint or assets.fetch(assets.PHONEMIZER))
     silence = read_silence(dataset.silence_latent_path)
-    source = shard_settings(dataset)
+    source = dataset.shards()
 
     def batches(songs: int) -> Iterable[Batch]:
         shards = Shards(source, phonemizer.ids_of, settings.seed, accelerator.process_index, accelerator.num_processes, skip=songs)

@@ -150,7 +150,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_file_and_no_part(tmp_path, t
 
 def test_a_folder_that_is_a_file_is_one_line(tmp_path, tone):
     (tmp_path / "out").touch()
-    with pytest.raises(OSError, match="cannot write the audio") as caught:
+    with pytest.raises(OSError, match="cannot be written") as caught:
         audio.write(tmp_path / "out" / "song.wav", tone(440, 0.1))
     one_line(caught.value)
 

@@ -7,7 +7,6 @@ a song that is broken stop the run, by name.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import logging
@@ -25,6 +24,7 @@ from jam.data.collate import Batch, collate
 from jam.data.example import CropSettings, Recording, make_example
 from jam.lyrics import formats
 from jam.lyrics.words import Word
+from jam.randomness import generator
 from jam.timing import STYLE_WIDTH, frames_to_seconds
 
 log = logging.getLogger("jam")
@@ -43,12 +43,6 @@ class ShardSettings:
     ignore_by_duration_threshold: float | None = None  # seconds: shorter songs are left out
     resample_by_duration_threshold: float | None = None  # seconds: shorter songs are kept with a probability, drawn at each use
     crop: CropSettings = field(default_factory=CropSettings)
-
-
-def generator(*names: object) -> torch.Generator:
-    """A CPU generator whose stream is a function of `names` alone."""
-    digest = hashlib.sha256(":".join(str(name) for name in names).encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
 
 def shard_paths(pattern: str | Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from jam.files import write_whole
 from jam.lyrics.words import Word, label, validate
 
 LINE_WORDS = 8  # an LRC line holds at most so many words,
@@ -59,13 +60,13 @@ def parse(data: object, where: str, duration: float | None = None) -> tuple[Word
     return validate([_word(item, index, where) for index, item in enumerate(data)], where, duration)
 
 
-def write_json(path: str | Path, words: Sequence[Word]) -> None:
-    """Write `words` as a JSON list that `read` gives back equal; phonemes where they have them."""
+def write_json(path: str | Path, words: Sequence[Word]) -> Path:
+    """Write `words` as a JSON list that `read` gives back equal; phonemes where they have them. Returns the path."""
     lines = [json.dumps({key: value for key, value in vars(word).items() if value is not None}, ensure_ascii=False) for word in words]
-    Path(path).write_text("[\n  " + ",\n  ".join(lines) + "\n]\n" if lines else "[]\n", encoding="utf-8")
+    return write_whole(path, ("[\n  " + ",\n  ".join(lines) + "\n]\n" if lines else "[]\n").encode())
 
 
-def write_lrc(path: str | Path, words: Sequence[Word], title: str | None = None, duration: float | None = None) -> None:
+def write_lrc(path: str | Path, words: Sequence[Word], title: str | None = None, duration: float | None = None) -> Path:
     """Write `words` as enhanced LRC: `[mm:ss.xx] <mm:ss.xx> word <mm:ss.xx> word <mm:ss.xx>`, the last stamp the end of the line.
 
     A line ends at a rest of `LINE_GAP` seconds, at the end of a sentence, or at `LINE_WORDS` words. `title` and `duration` (seconds)
@@ -77,7 +78,7 @@ def write_lrc(path: str | Path, words: Sequence[Word], title: str | None = None,
     for line in _lines(words):
         sung = " ".join(f"<{_stamp(word.start)}> {_flat(word.word or word.phoneme or '')}" for word in line)
         lines.append(f"[{_stamp(line[0].start)}] {sung} <{_stamp(line[-1].end)}>")
-    Path(path).write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    return write_whole(path, "".join(line + "\n" for line in lines).encode())
 
 
 def _word(item: object, index: int, where: str) -> Word:

@@ -19,7 +19,6 @@ from jam.model.layers import Block, ModulatedNorm, PositionConvolution, ScalarEm
 from jam.model.lyric_encoder import LyricEncoder
 from jam.timing import LATENT_CHANNELS, MAX_FRAMES, STYLE_WIDTH
 
-
 RESIDUAL_OUTPUTS = ("o_proj.weight", "down_proj.weight")
 SILENT_AT_FIRST = ("text_fusion_linears.", "block_modulation.", "norm_out.", "proj_out.")
 

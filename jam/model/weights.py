@@ -12,12 +12,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from jam.files import write_whole
 from jam.model.dit import DiT, DiTSettings
 
 PREFIX = "transformer."
@@ -42,17 +44,23 @@ def find(path: str | Path) -> Path:
 
 def read_settings(path: str | Path) -> DiTSettings | None:
     """The settings saved beside the weights that `path` means, or None for a bare file."""
-    beside = find(path).with_name(SETTINGS_FILE)
-    if not beside.exists():
-        return None
-    try:
-        stored = json.loads(beside.read_text())["dit"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{beside}: not a model's settings ({error}); save the model again") from error
+    stored = read_extra(path, "dit")
     unknown = set(stored) - {field.name for field in fields(DiTSettings)}
     if unknown:
+        beside = find(path).with_name(SETTINGS_FILE)
         raise ValueError(f"{beside}: unknown settings {sorted(unknown)}; this model was made by another version of jam")
-    return DiTSettings(**stored)
+    return DiTSettings(**stored) if stored else None
+
+
+def read_extra(path: str | Path, section: str) -> dict[str, Any]:
+    """A section of the settings beside the weights that `path` means, such as the `sample` settings a model sings best with; {} if none."""
+    beside = find(path).with_name(SETTINGS_FILE)
+    if not beside.exists():
+        return {}
+    try:
+        return dict(json.loads(beside.read_text()).get(section, {}))
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ValueError(f"{beside}: not a model's settings ({error}); save the model again") from error
 
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:
@@ -98,8 +106,8 @@ def load(
     return model.eval().requires_grad_(False)
 
 
-def save(tensors: Mapping[str, Tensor], settings: DiTSettings, folder: str | Path) -> Path:
-    """Writes a model folder (weights in float32 or as given), each file written aside and renamed; returns the weights' path."""
+def save(tensors: Mapping[str, Tensor], settings: DiTSettings, folder: str | Path, **extra: Mapping[str, Any]) -> Path:
+    """Writes a model folder (weights as given, `extra` sections of settings), each file aside and renamed; returns the weights' path."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     target, beside = folder / WEIGHTS_FILE, folder / SETTINGS_FILE
@@ -107,8 +115,7 @@ def save(tensors: Mapping[str, Tensor], settings: DiTSettings, folder: str | Pat
     try:
         save_file({PREFIX + name: value.detach().cpu().contiguous() for name, value in tensors.items()}, aside)
         os.replace(aside, target)
-        aside.write_text(json.dumps({"dit": asdict(settings)}, indent=1) + "\n")
-        os.replace(aside, beside)
+        write_whole(beside, (json.dumps({"dit": asdict(settings), **extra}, indent=1) + "\n").encode())
     finally:
         aside.unlink(missing_ok=True)
     return target

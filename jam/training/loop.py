@@ -19,9 +19,9 @@ from torch import Tensor, nn
 
 from jam.conditions import drop_out
 from jam.data.collate import Batch
-from jam.data.shards import generator
 from jam.flow import draw_moments, errors
 from jam.model.dit import DiT
+from jam.randomness import generator
 from jam.training import checkpoint
 from jam.training.ema import MovingAverage
 from jam.training.optim import adamw, learning_rate_ratio

@@ -9,9 +9,9 @@ from accelerate import Accelerator
 
 from jam.conditions import Conditions
 from jam.data.collate import Batch
-from jam.data.shards import generator
 from jam.model import weights
 from jam.model.dit import DiT, DiTSettings
+from jam.randomness import generator
 from jam.training import checkpoint
 from jam.training.loop import TrainingSettings, fit
 from jam.training.optim import learning_rate_ratio
