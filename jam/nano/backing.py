@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jam import audio
 from jam.nano.compose import Score
 from jam.timing import SAMPLE_RATE
 
@@ -181,8 +182,6 @@ def play(score: Score) -> "pretty_midi.PrettyMIDI":
 
 def render(score: Score) -> np.ndarray:
     """The accompaniment's sound, (2, seconds * 44100) float32, ending in a 0.2 s fade. ValueError where fluidsynth is missing."""
-    import soundfile
-
     if not available():
         packages = "apt-get install fluidsynth fluid-soundfont-gm"
         raise ValueError(f"the backing needs fluidsynth and {SOUND_FONT}; install both (Debian: {packages})")
@@ -194,7 +193,7 @@ def render(score: Score) -> np.ndarray:
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode != 0 or not wave.exists():
             raise ValueError(f"fluidsynth could not render the backing: {result.stderr.strip()}")
-        heard = soundfile.read(wave, dtype="float32", always_2d=True)[0].T
+        heard = audio.read(wave)[0].numpy()
     samples = np.zeros((2, round(score.seconds * SAMPLE_RATE)), np.float32)
     heard = heard[:, : samples.shape[1]]
     samples[:, : heard.shape[1]] = heard

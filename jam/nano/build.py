@@ -1,12 +1,15 @@
 """Makes the embedded model, stage by stage: `python -m jam.nano.build stage=all work=DIR`.
 
-Stages in order: corpus (songs into WORK/songs), codec and style (into the bundle), shards (into WORK/shards). Each goes on where it was
-stopped and is remade from the seed alone. This file knows the order and the folders; the work is done in the files beside it.
+Stages in order: corpus (songs into WORK/songs), codec, style and phonemizer (into the bundle), shards (into WORK/shards), pretrain and sft
+(checkpoints in WORK; the same `jam.train` that everybody runs), bundle (the network into the bundle), clips (into `inputs/clips`). Each
+goes on where it was stopped and is remade from the seed alone. This file knows the order and the folders; the work is done in the files
+beside it.
 """
 
 import dataclasses
 import difflib
 import logging
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -40,9 +43,10 @@ def corpus(settings: BuildSettings) -> None:
 
 def codec(settings: BuildSettings) -> None:
     """Fits the codec and writes it into the bundle."""
-    from jam.nano import codec, corpus
+    from jam.nano import bundle, codec, corpus
 
     codec.fit(islice(corpus.songs(Path(settings.work)), settings.codec_songs), Path(settings.bundle))
+    bundle.write_silence(Path(settings.bundle))
 
 
 def style(settings: BuildSettings) -> None:
@@ -66,7 +70,57 @@ def shards(settings: BuildSettings) -> None:
     shards.make(list(corpus.songs(work)), work / "shards", Path(settings.bundle), settings.workers)
 
 
-STAGES: dict[str, Callable[[BuildSettings], None]] = {"corpus": corpus, "codec": codec, "style": style, "shards": shards}
+def phonemizer(settings: BuildSettings) -> None:
+    """Trains the phonemizer on the dictionary."""
+    from jam.nano import phonemizer
+
+    phonemizer.make(str(Path(settings.bundle) / "phonemizer.pt"), phonemizer.Settings())
+
+
+def pretrain(settings: BuildSettings) -> None:
+    """Trains the network on crops of the songs."""
+    _train(settings, "nano_pretrain", "pretrain")
+
+
+def sft(settings: BuildSettings) -> None:
+    """Trains the pretrained network on whole songs."""
+    _train(settings, "nano_sft", "sft", f"training.resume_from_safetensors={Path(settings.work) / 'pretrain' / 'last' / 'model'}")
+
+
+def bundle(settings: BuildSettings) -> None:
+    """Puts the trained network into the bundle and seals it."""
+    from jam.nano import bundle
+
+    bundle.write_model(Path(settings.work) / "sft" / "last" / "model", Path(settings.bundle))
+    bundle.write_checksums(Path(settings.bundle))
+
+
+def clips(settings: BuildSettings) -> None:
+    """Renders the style clips of the songs in `inputs/`."""
+    from jam.nano import clips
+
+    clips.make(Path("inputs/clips"), settings.seed, settings.voice)
+
+
+def _train(settings: BuildSettings, name: str, stage: str, *words: str) -> None:
+    """One run of `jam.train`; a stopped one goes on."""
+    work = Path(settings.work)
+    count = len(list((work / "shards").glob("train-*.tar")))
+    if not count:
+        raise ValueError(f"{work / 'shards'}: no shards; run the stage shards first")
+    data = [
+        f"data.train_dataset.pattern={work}/shards/train-{{000000..{count - 1:06d}}}.tar",
+        f"data.valid_pattern={work}/shards/valid-000000.tar",
+        f"training.checkpoint_path={work / stage}",
+    ]
+    done = subprocess.run([sys.executable, "-m", "jam.train", f"config=configs/{name}.yaml", *data, *words], check=False)
+    if done.returncode:
+        raise ValueError(f"stage {stage}: jam.train ended with status {done.returncode} (its message is above)")
+
+
+STAGES: dict[str, Callable[[BuildSettings], None]] = {
+    stage.__name__: stage for stage in (corpus, codec, style, phonemizer, shards, pretrain, sft, bundle, clips)
+}
 
 
 def parse(words: Sequence[str]) -> BuildSettings:

@@ -14,11 +14,12 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 
+from jam import audio
 from jam.nano import backing, voice
 from jam.nano.compose import Score, compose
 from jam.nano.pronunciation import phones_of
-from jam.timing import SAMPLE_RATE
 
 log = logging.getLogger(__name__)
 BACKING_DB = (4.5, 8.0)  # how far the backing lies under the vocal
@@ -39,9 +40,7 @@ class Song:
 
     def read(self, kind: str) -> np.ndarray:
         """The samples of `kind`, (N,) float32 mono."""
-        import soundfile
-
-        return soundfile.read(self.path(kind), dtype="float32")[0]
+        return audio.read(self.path(kind))[0][0].numpy()
 
 
 def song_seed(seed: int, index: int) -> int:
@@ -82,8 +81,6 @@ def facts(score: Score, singer: str, seed: int) -> dict:
 
 def make_song(index: int, folder: Path, seed: int, singer: str) -> float:
     """Renders song `index` unless it is there already; its seconds."""
-    import soundfile
-
     record = folder / f"{index:06d}.json"
     if record.exists():
         return json.loads(record.read_text())["duration"]
@@ -91,7 +88,7 @@ def make_song(index: int, folder: Path, seed: int, singer: str) -> float:
     score = compose(own, singer, partial(says_as_written, singer=singer))
     for kind, samples in zip(KINDS, render(score, singer), strict=True):
         loudest = float(np.abs(samples).max())
-        soundfile.write(folder / f"{index:06d}.{kind}.wav", samples / max(1.0, loudest / 0.99), SAMPLE_RATE, subtype="PCM_16")
+        audio.write(folder / f"{index:06d}.{kind}.wav", torch.from_numpy(samples / max(1.0, loudest / 0.99))[None])
     part = record.with_suffix(".part")
     part.write_text(json.dumps(facts(score, singer, own)))
     os.replace(part, record)

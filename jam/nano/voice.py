@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jam import audio
 from jam.timing import SAMPLE_RATE
 
 VOICES = ("rms", "awb", "kal16", "slt")
@@ -79,8 +80,6 @@ def available() -> bool:
 @functools.lru_cache(maxsize=4000)
 def speak(word: str, voice: str = "rms") -> tuple[np.ndarray, tuple[Phone, ...]]:
     """flite's 16 kHz speech of `word` (N,) and its phones, silences included. ValueError where flite cannot."""
-    import soundfile
-
     if not available():
         raise ValueError("the synthetic singer needs the program flite; install it (Debian: apt-get install flite)")
     with tempfile.NamedTemporaryFile(suffix=".wav") as file:
@@ -88,14 +87,14 @@ def speak(word: str, voice: str = "rms") -> tuple[np.ndarray, tuple[Phone, ...]]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode != 0 or not Path(file.name).stat().st_size:
             raise ValueError(f"flite could not speak {word!r} with voice {voice!r}: {result.stderr.strip()}")
-        samples, rate = soundfile.read(file.name, dtype="float64")
+        heard, rate = audio.read(file.name)
     assert rate == VOICE_RATE, f"flite voice {voice} speaks at {rate} Hz"
     phones, start = [], 0.0
     for token in result.stdout.split():
         name, end = token.rsplit(":", 1)
         phones.append(Phone(name, start, float(end)))
         start = float(end)
-    return samples, tuple(phones)
+    return heard[0].double().numpy(), tuple(phones)
 
 
 def spoken_phones(word: str, voice: str = "rms") -> tuple[str, ...]:
