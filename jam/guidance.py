@@ -82,7 +82,7 @@ def guided(model: DiT, full: Conditions, settings: GuidanceSettings, negative_st
     """A velocity (x_t (B, T, C), t) -> (B, T, C) of the guided songs; everything that stays the same is computed here, once."""
     links = chain(full, settings, negative_style)
     walk = model.prepare(Conditions.cat([link.conditions for link in links]))
-    alone = model.prepare(full) if len(links) > 1 else walk
+    alone = walk.last(len(full))  # the full conditions close the chain
     low, high = settings.active
 
     def velocity(x_t: Tensor, t: float) -> Tensor:

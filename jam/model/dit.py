@@ -64,6 +64,11 @@ class Prepared:
     cos: Tensor  # (T, D / heads) rotary tables
     sin: Tensor
 
+    def last(self, songs: int) -> Prepared:
+        """Only the last `songs` songs."""
+        context = None if self.context is None else self.context[-songs:]
+        return Prepared(self.lyrics[-songs:], self.style[-songs:], self.scalars[-songs:], context, self.cos, self.sin)
+
 
 class InputEmbedding(nn.Module):
     """(B, T, features) -> (B, T, D): a Linear plus a residual position convolution."""

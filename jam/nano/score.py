@@ -9,25 +9,29 @@ alignment is a failure; its mean normalisation adapts, so each report uses decod
 """
 
 import logging
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from jam import assets
 from jam.lyrics.words import Word
 from jam.nano import voice
 from jam.nano.compose import MAJOR, Melody, held_out_lines, place_line
 from jam.nano.pronunciation import arpabet_to_ipa, dictionary_path, phones_of, variants
+from jam.song import Singer, SongRequest
 from jam.timing import SAMPLE_RATE
 from jam.vae.nano import NanoCodec
 
 log = logging.getLogger(__name__)
 LINES = 20  # sung of the fifty
+A_CAPPELLA = "a cappella, solo male voice"
 MARGIN = 0.5  # seconds before the first word and after the last
 TEST_SEED = 900_000
 BEAT = 0.5  # seconds, of the test lines: a last word is held at most 0.75 s more, which pocketsphinx still follows
@@ -186,14 +190,39 @@ def table(reports: dict[str, Report]) -> str:
     return "\n".join(rows)
 
 
+def sings(singer: Singer) -> Callable[[Sequence[Word], float], np.ndarray]:
+    """What `score` takes, of a real singer: each line a song of its own, a cappella by description."""
+
+    def sing(words: Sequence[Word], seconds: float) -> np.ndarray:
+        name = " ".join(word.word for word in words)
+        return singer.sing(SongRequest(name, tuple(words), seconds, A_CAPPELLA)).audio[0].numpy()
+
+    return sing
+
+
+def measure(seed: int = 0) -> dict[str, Report]:
+    """The embedded model beside its controls, over the held-out lines; `seed` is that of the model's noise."""
+    tests, singer = test_lines(), Singer.load("nano")
+    singer.settings = replace(singer.settings, seed=seed)
+    clips = [np.asarray(sings(singer)(test.words, len(test.audio) / SAMPLE_RATE), np.float32) for test in tests]
+    words, lines = [test.words for test in tests], [test.line for test in tests]
+    moved = [(index + 7) % len(tests) for index in range(len(tests))]
+    reports = controls(tests, NanoCodec.load(assets.BUNDLE))
+    reports["embedded model"] = evaluate(clips, words, lines)
+    reports["model, shuffled"] = evaluate([clips[index] for index in moved], words, lines)
+    return reports
+
+
 def main(words: Sequence[str]) -> int:
-    """The command `python -m jam.nano.score [BUNDLE]`: prints the controls' table; 1 and one line where something is missing."""
+    """The command `python -m jam.nano.score [seed=N]`: prints the table; 1 and one line where something is missing."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        codec = NanoCodec.load(words[0] if words else "externals/nano")
-        sys.stdout.write(table(controls(test_lines(), codec)) + "\n")
-    except ValueError as error:
-        log.error("%s", error)
+        unknown = [word for word in words if not re.fullmatch(r"seed=\d+", word)]
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is not a setting of this command; it takes seed=N")
+        sys.stdout.write(table(measure(*(int(word.removeprefix("seed=")) for word in words[-1:]))) + "\n")
+    except (ValueError, OSError) as error:
+        log.error("error: %s", error)
         return 1
     return 0
 
