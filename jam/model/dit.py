@@ -112,10 +112,15 @@ class DiT(nn.Module):
 
     @torch.no_grad()
     def initialise(self) -> None:
-        """All initialisation: normal(0.02), residual outputs narrower with depth, and zero where a path must start silent."""
+        """All initialisation: normal(0.02), residual outputs narrower with depth, and zero where a path must start silent.
+
+        Phonemes start as unit normals, so that the position table, whose values lie between -1 and 1, does not drown them.
+        """
         for module in self.modules():
-            if isinstance(module, (nn.Linear, nn.Embedding)):
+            if isinstance(module, nn.Linear):
                 nn.init.normal_(module.weight, std=0.02)
+            if isinstance(module, nn.Embedding):
+                nn.init.normal_(module.weight)
             if isinstance(module, nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
         for name, parameter in self.named_parameters():
