@@ -2,11 +2,13 @@
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 
-def write_whole(path: str | Path, content: bytes | memoryview) -> Path:
-    """Writes `content` beside `path`, flushes it to the disk and renames it to `path`; leaves nothing behind on failure.
+@contextlib.contextmanager
+def whole(path: str | Path) -> Iterator[Path]:
+    """A place beside `path` to write to, which becomes `path` at the end; nothing is left of it when an error or Ctrl-C comes between.
 
     Raises OSError, in one line with what to do, when the disk is full or the folder cannot be written.
     """
@@ -14,14 +16,20 @@ def write_whole(path: str | Path, content: bytes | memoryview) -> Path:
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        yield part
+        with part.open("rb") as written:
+            os.fsync(written.fileno())
         part.replace(path)
     except OSError as error:
-        with contextlib.suppress(OSError):  # the first error is the one to tell
-            part.unlink()
-        advice = f"cannot be written ({error.strerror}); free some space or choose another folder"
+        advice = f"cannot be written ({error.strerror or error}); free some space or choose another folder"
         raise OSError(error.errno, advice, str(path)) from error
-    return path
+    finally:
+        with contextlib.suppress(OSError):  # renamed, or never made; another error is the one to tell
+            part.unlink()
+
+
+def write_whole(path: str | Path, content: bytes | memoryview) -> Path:
+    """Writes `content` to `path` as `whole` does; returns the path. Raises what `whole` raises."""
+    with whole(path) as part:
+        part.write_bytes(content)
+    return Path(path)

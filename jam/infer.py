@@ -7,28 +7,40 @@ verified by its record and not sung again; under `accelerate launch` the process
 from __future__ import annotations
 
 import logging
+import pickle
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from jam import assets, audio, config, records
 from jam.data.settings import DatasetSettings
+from jam.files import whole
 from jam.lyrics.phonemes import Phonemizer
-from jam.manifest import Entry, read_manifest
+from jam.manifest import read_manifest
 from jam.model import weights
 from jam.model.settings import ModelSettings
 from jam.sampler import time_grid
-from jam.song import Plan, SampleSettings, Singer, SingSettings, Song, SongRequest, load_codec, load_network, load_style, takes
+from jam.song import Plan, SampleSettings, Singer, SingSettings, SongRequest, load_codec, load_network, load_style, takes
 from jam.timing import MAX_FRAMES, SLOTS_PER_FRAME, STYLE_WIDTH
+
+if TYPE_CHECKING:
+    from accelerate import PartialState
+    from tqdm import tqdm
 
 log = logging.getLogger("jam")
 
 SOME_FAILED = 1  # exit status when songs were sung but not all
+PATIENCE = timedelta(days=7)  # how long a process waits for those that still sing
+STYLES, CODECS = ("muq", "nano"), ("diffrhythm", "stable_audio", "nano")
+EMBEDDED = ("codec.safetensors", "style.safetensors", "style.json")  # of the bundle, where its codec or style encoder sings
 
 
 @dataclass(frozen=True)
@@ -74,8 +86,9 @@ class EvaluationSettings:
     sample_kwargs: SampleKwargs = field(default_factory=SampleKwargs)
 
     def __post_init__(self) -> None:
-        if self.audio_format not in audio.FORMATS:
-            raise ValueError(f"evaluation.audio_format is {self.audio_format}; choose {', '.join(audio.FORMATS)}")
+        for name, known in (("audio_format", audio.FORMATS), ("vae_type", CODECS), ("style_type", STYLES)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"evaluation.{name} is {getattr(self, name)}; choose {', '.join(known)}")
         for name in ("batch_size", "chunked_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"evaluation.{name} is {getattr(self, name)}; give a number from 1")
@@ -110,16 +123,19 @@ def load_config(words: Sequence[str], default_file: str | None = None) -> InferC
     return config.load(InferConfig, words, default_file, under={"evaluation": {"sample_kwargs": own}}) if own else first
 
 
-def load_singer(settings: InferConfig, device: torch.device) -> Singer:
-    """The singer that the settings describe. Raises what its parts' loaders raise."""
+def load_singer(settings: InferConfig, device: torch.device, heard: bool = True) -> Singer:
+    """The singer that the settings describe, its style encoder loaded if a style is to be `heard`. Raises what the parts' loaders raise."""
     e = settings.evaluation
     checkpoint = e.checkpoint_path or assets.fetch(assets.JAM_05)
     sample = SampleSettings(**{f.name: getattr(e.sample_kwargs, f.name) for f in fields(SampleSettings)})
     carries = weights.read_settings(checkpoint) is not None
+    model = load_network(checkpoint, settings.model.dit, device, e.precision)
+    style = partial(load_style, e.style_type, e.style_path, device)
+    encoder = style() if heard else None  # now, since a fault of the encoder is no fault of the first song that needs it
     return Singer(
-        load_network(checkpoint, settings.model.dit, device, e.precision),
+        model,
         Phonemizer.load(e.dataset.phonemizer_checkpoint or assets.fetch(assets.PHONEMIZER)),
-        lambda: load_style(e.style_type, e.style_path, device),
+        lambda: encoder or style(),
         load_codec(e.vae_type, e.vae_path, device),
         SingSettings(
             sample=sample,
@@ -142,113 +158,185 @@ def read_negative_style(source: str | None) -> torch.Tensor | None:
     if source in (None, "zeros"):
         return None
     path = Path(str(source))
+    needed = f"evaluation.negative_style_prompt names a .npy or .pt of {STYLE_WIDTH} numbers, or zeros"
     if not path.is_file():
-        raise ValueError(f"{path}: no such file; evaluation.negative_style_prompt names a .npy or .pt of {STYLE_WIDTH} numbers, or zeros")
-    if path.suffix == ".npy":
-        import numpy as np
+        raise ValueError(f"{path}: no such file; {needed}")
+    try:
+        if path.suffix == ".npy":
+            import numpy as np
 
-        vector = torch.from_numpy(np.load(path, allow_pickle=False))
-    else:
-        vector = torch.load(path, map_location="cpu", weights_only=True)
-    if vector.numel() != STYLE_WIDTH:
-        raise ValueError(f"{path}: holds {list(vector.shape)} numbers instead of {STYLE_WIDTH}")
+            vector = torch.as_tensor(np.load(path, allow_pickle=False))
+        else:
+            vector = torch.as_tensor(torch.load(path, map_location="cpu", weights_only=True))
+    except (ValueError, TypeError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{path}: holds no numbers that can be read; {needed}") from error
+    if vector.numel() != STYLE_WIDTH or not vector.isfinite().all():
+        raise ValueError(f"{path}: holds {list(vector.shape)} numbers, or some that are not finite; {needed}")
     return vector.float().flatten()
 
 
 def infer(settings: InferConfig) -> int:
-    """Sings the manifest's songs; returns the exit status: 0, or 1 when some song could not be sung."""
+    """Sings the manifest's songs; returns the exit status: 0, or 1 when some song could not be sung.
+
+    Raises ValueError or OSError, in one line and in every process, for what keeps any of them from going on.
+    """
     from accelerate import PartialState
+
+    name = settings.evaluation.device
+    _refuse_absent(name)
+    state = PartialState(cpu=name == "cpu", timeout=PATIENCE)
+    if not state.is_main_process:
+        log.setLevel(logging.CRITICAL)  # what a process has to say, the main one says for it
+    try:
+        return _infer(settings, state, torch.device(name) if name else state.device)
+    finally:
+        if state.num_processes > 1:
+            state.destroy_process_group()
+
+
+def _infer(settings: InferConfig, state: PartialState, device: torch.device) -> int:
     from accelerate.utils import gather_object
 
     e = settings.evaluation
-    state = PartialState(cpu=e.device == "cpu")
-    device = torch.device(e.device) if e.device else state.device
-    if not state.is_main_process:
-        log.setLevel(logging.ERROR)
     folder = records.ResultFolder(Path(e.output_dir), e.audio_format, e.spectrograms)
     count = e.sample_kwargs.batch_infer_num
     entries = read_manifest(e.test_set_path, e.use_prompt_style, count)[: e.num_samples]
-    good = [entry.request for entry in entries if entry.request is not None]
-    wanted = [request for request in good for request in takes(request, count)]
-    files = [e.checkpoint_path, e.vae_path, e.style_path, e.negative_style_prompt, e.dataset.phonemizer_checkpoint]
-    run = Run(settings, folder, records.fingerprint(_what_matters(settings), files), device)
+    good = [(entry, entry.request) for entry in entries if entry.request is not None]
+    wishes = [Wish(take, entry.where, entry.lyrics) for entry, request in good for take in takes(request, count)]
+    share = wishes[state.process_index :: state.num_processes]  # by place alone: all processes agree, whatever is finished by now
+    try:
+        if state.is_main_process:
+            with whole(folder.path / "generation_config.yaml") as part:
+                config.save(settings, part)
+        outcome = Run(settings, folder, device).sing(share, show=state.is_main_process)
+    except (OSError, ValueError) as error:
+        outcome = Outcome(stopped=error)
+    outcomes: list[Outcome] = gather_object([outcome])
+    for outcome in outcomes:
+        if outcome.stopped is not None:
+            raise outcome.stopped
+    failed = {name: problem for outcome in outcomes for name, problem in outcome.failed.items()}
+    problems = dict.fromkeys([entry.problem for entry in entries if entry.problem is not None] + list(failed.values()))
     if state.is_main_process:
-        folder.path.mkdir(parents=True, exist_ok=True)
-        config.save(settings, folder.path / "generation_config.yaml")
-    failed = run.sing(wanted[state.process_index :: state.num_processes], show=state.is_main_process)
-    failed = gather_object(failed) if state.num_processes > 1 else failed
-    if state.is_main_process:
-        problems = [(entry.name, entry.problem) for entry in entries if entry.problem] + failed
-        folder.write_metadata(request.name for request in wanted)
-        for name, problem in problems:
-            log.error("not sung: %s: %s", name, problem)
-        log.info("%d of %d songs are in %s", *_count(entries, count, problems), folder.path / "generated")
-        failed = problems
-    if state.num_processes > 1:
-        state.wait_for_everyone()
-        state.destroy_process_group()
-    return SOME_FAILED if failed else 0
+        folder.write_metadata(wish.request.name for wish in wishes if wish.request.name not in failed)
+        for problem in problems:
+            log.error("not sung: %s", problem)
+        finished = sum(outcome.finished for outcome in outcomes)
+        before = f" ({finished} were finished before; evaluation.overwrite=true sings them anew)" if finished else ""
+        log.info("%d of %d songs are in %s%s", len(wishes) - len(failed), len(entries) * count, folder.path / "generated", before)
+    return SOME_FAILED if problems else 0
 
 
-def _count(entries: Sequence[Entry], takes_each: int, problems: Sequence[tuple[str, str | None]]) -> tuple[int, int]:
-    whole = len(entries) * takes_each
-    unsung = sum(takes_each if entry.request is None else 0 for entry in entries)
-    return whole - unsung - (len(problems) - sum(entry.request is None for entry in entries)), whole
+def _refuse_absent(device: str | None) -> None:
+    """Raises ValueError for a device that this machine does not have."""
+    if device is None:
+        return
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"evaluation.device is {device}, which this machine lacks; choose cpu, cuda, or null") from error
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A song to sing, where it is wished for (manifest and place in it), and the file of its lyrics."""
+
+    request: SongRequest
+    where: str
+    lyrics: str
 
 
 @dataclass
+class Outcome:
+    """What became of one process' share of the songs."""
+
+    failed: dict[str, str] = field(default_factory=dict)  # a song's name: what is wrong with it
+    finished: int = 0  # songs that were finished before
+    stopped: OSError | ValueError | None = None  # what kept the process from going on
+
+
 class Run:
-    """One process' share of the songs; the singer is loaded when there is something to sing."""
+    """One process' singing; the singer is loaded when there is something to sing."""
 
-    settings: InferConfig
-    folder: records.ResultFolder
-    fingerprint: str
-    device: torch.device
-    singer: Singer | None = None
+    def __init__(self, settings: InferConfig, folder: records.ResultFolder, device: torch.device) -> None:
+        e = settings.evaluation
+        self.settings, self.folder, self.device = settings, folder, device
+        embedded = [assets.BUNDLE / file for file in EMBEDDED] if "nano" in (e.vae_type, e.style_type) else []
+        files = [e.checkpoint_path, e.vae_path, e.style_path, e.negative_style_prompt, e.dataset.phonemizer_checkpoint, *embedded]
+        self.fingerprint = records.fingerprint(_what_matters(settings), files)
 
-    def sing(self, wanted: Sequence[SongRequest], show: bool) -> list[tuple[str, str]]:
-        """Sings what is not finished yet; returns (name, reason) of what could not be sung."""
+    def sing(self, wishes: Sequence[Wish], show: bool) -> Outcome:
+        """Sings what is not finished yet. Raises ValueError or OSError for what is wrong with the model, or a full disk."""
         from tqdm import tqdm
+        from tqdm.contrib.logging import logging_redirect_tqdm
 
         e = self.settings.evaluation
-        keys = {request.name: self._key(request) for request in wanted}
-        waiting = [request for request in wanted if e.overwrite or not self.folder.is_finished(request.name, keys[request.name])]
-        if len(waiting) < len(wanted):
-            log.info("%d songs are finished already; evaluation.overwrite=true sings them anew", len(wanted) - len(waiting))
-        failed = []
-        with tqdm(total=len(waiting), unit="song", disable=not show or not waiting) as bar:
+        keys = {wish.request.name: self._key(wish.request) for wish in wishes}
+        waiting = [wish for wish in wishes if e.overwrite or not self.folder.is_finished(wish.request.name, keys[wish.request.name])]
+        outcome = Outcome(finished=len(wishes) - len(waiting))
+        if not waiting:
+            return outcome
+        heard = not e.ignore_style and any(wish.request.style is not None for wish in waiting)
+        singer = load_singer(self.settings, self.device, heard)
+        evaluations = e.sample_kwargs.steps - 1
+        with tqdm(total=len(waiting) * evaluations, unit="step", disable=not show) as bar, logging_redirect_tqdm():
             for start in range(0, len(waiting), e.batch_size):
                 batch = waiting[start : start + e.batch_size]
-                failed += self._sing_batch(batch, keys)
-                bar.update(len(batch))
-        return failed
+                outcome.failed |= self._sing_batch(singer, batch, keys, bar)
+                bar.update((start + len(batch)) * evaluations - bar.n)
+        return outcome
 
-    def _sing_batch(self, wanted: Sequence[SongRequest], keys: dict[str, str]) -> list[tuple[str, str]]:
-        if self.singer is None:
-            self.singer = load_singer(self.settings, self.device)
+    def _sing_batch(self, singer: Singer, wishes: Sequence[Wish], keys: Mapping[str, str], bar: tqdm[Any]) -> dict[str, str]:
+        """Sings and writes a batch; returns what was wrong, by the song's name."""
         plans: list[Plan] = []
-        failed = []
-        for request in wanted:
+        failed: dict[str, str] = {}
+        for wish in wishes:
             try:
-                plans.append(self.singer.plan(request))
+                plans.append(_plan(singer, wish))
             except ValueError as error:
-                failed.append((request.name, str(error)))
-        began = time.perf_counter()
-        songs: list[Song] = []
+                failed[wish.request.name] = str(error)
         if plans:
-            try:
-                songs = self.singer.sing_batch(plans)
-            except ValueError as error:
-                failed += [(plan.request.name, str(error)) for plan in plans]
-        for song in songs:
-            facts = {"seed": self.settings.seed, "seconds_to_sing": round((time.perf_counter() - began) / len(songs), 3)}
-            self.folder.write(song, keys[song.request.name], facts)
-        return failed
+            failed |= self._sing_plans(singer, plans, keys, lambda _done, _all: bar.update(len(plans)))
+        return {wish.request.name: f"{wish.where}: {failed[wish.request.name]}" for wish in wishes if wish.request.name in failed}
+
+    def _sing_plans(
+        self, singer: Singer, plans: Sequence[Plan], keys: Mapping[str, str], progress: Callable[[int, int], Any] | None = None
+    ) -> dict[str, str]:
+        """Sings and writes songs side by side or, where one of them spoils the others, each alone."""
+        began = time.perf_counter()
+        try:
+            songs = singer.sing_batch(plans, progress)
+            seconds = round((time.perf_counter() - began) / len(songs), 3)
+            for song in songs:
+                self.folder.write(song, keys[song.request.name], {"seed": self.settings.seed, "seconds_to_sing": seconds})
+        except ValueError as error:
+            if len(plans) == 1:
+                return {plans[0].request.name: str(error)}
+            alone = [self._sing_plans(singer, [plan], keys) for plan in plans]
+            return {name: problem for failed in alone for name, problem in failed.items()}
+        return {}
 
     def _key(self, request: SongRequest) -> str:
         words = [asdict(word) for word in request.words]
         clip = request.style if isinstance(request.style, Path) else None
         return records.fingerprint([self.fingerprint, request.name, words, request.duration, str(request.style)], [clip])
+
+
+def _plan(singer: Singer, wish: Wish) -> Plan:
+    """The song made ready. Raises ValueError, naming the lyrics' file, for what cannot be sung."""
+    words = singer.phonemizer.words(wish.request.words, wish.lyrics)
+    with _quiet(logging.getLogger("jam.lyrics")):  # its warnings were given, with the file's name, when the manifest was read
+        return singer.plan(replace(wish.request, words=words))
+
+
+@contextmanager
+def _quiet(logger: logging.Logger) -> Iterator[None]:
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _what_matters(settings: InferConfig) -> Any:

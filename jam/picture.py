@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import math
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,17 +17,19 @@ from jam.timing import SAMPLE_RATE
 
 HOP, WINDOW, MELS = 512, 2048, 96
 RANGE_DB = 80.0
+FAINTEST = 1e-7  # magnitudes below are silence
 
 
 def mel_spectrogram(samples: Tensor) -> Tensor:
-    """(channels, N) at 44.1 kHz -> (MELS, columns) in dB below the loudest value, at least -80."""
+    """(channels, N) at 44.1 kHz -> (MELS, columns) in dB below the loudest value, at least -80; silence is -80 throughout."""
     import torchaudio
 
     bank = torchaudio.functional.melscale_fbanks(WINDOW // 2 + 1, 40.0, SAMPLE_RATE / 2, MELS, SAMPLE_RATE)  # (K, MELS)
     mono = torch.nn.functional.pad(samples.float().mean(0), (0, max(0, WINDOW - samples.shape[-1])))
     spectrum = torch.stft(mono, WINDOW, HOP, window=torch.hann_window(WINDOW), return_complex=True).abs()
-    level = 20 * torch.log10((bank.T @ spectrum).clamp_min(1e-7))
-    return (level - level.max()).clamp_min(-RANGE_DB)
+    level = 20 * torch.log10((bank.T @ spectrum).clamp_min(FAINTEST))
+    loudest = level.max().clamp_min(20 * math.log10(FAINTEST) + RANGE_DB)
+    return (level - loudest).clamp_min(-RANGE_DB)
 
 
 def draw(path: str | Path, samples: Tensor, words: Sequence[Word], title: str) -> Path:
@@ -43,7 +47,10 @@ def draw(path: str | Path, samples: Tensor, words: Sequence[Word], title: str) -
         axes.axvline(word.start, color="white", linewidth=0.5, alpha=0.5)
         height = MELS * (0.95 if index % 2 else 0.885)
         axes.text(word.start, height, f" {word.word or word.phoneme}", color="white", fontsize=8, parse_math=False, clip_on=True)
-    axes.set(xlabel="seconds", ylabel="mel band", title=title.replace("$", r"\$"), xlim=(0, seconds))
+    axes.set(xlabel="seconds", ylabel="mel band", xlim=(0, seconds))
+    axes.set_title(title, parse_math=False)
     drawn = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(drawn)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # letters that the font lacks are drawn as boxes
+        FigureCanvasAgg(figure).print_png(drawn)
     return write_whole(path, drawn.getbuffer())

@@ -1,8 +1,10 @@
 """What every room's tests share: the golden numbers, and signals that are made, not stored."""
 
+import contextlib
 import json
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,3 +54,20 @@ def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         return path
 
     return put
+
+
+@pytest.fixture
+def file_size_limit() -> Any:
+    """The context manager `limit(bytes)`: writing beyond so many bytes of a file fails, as on a full disk."""
+    import resource
+
+    @contextlib.contextmanager
+    def limit(size: int) -> Iterator[None]:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limit
