@@ -13,6 +13,7 @@ from jam.infer import infer, load_config
 log = logging.getLogger("jam")
 
 CONFIGS = {"jam-0.5": "configs/jam-0.5.yaml", "nano": "configs/nano.yaml"}
+PARTS = (assets.JAM_05, assets.PHONEMIZER, assets.MUQ_MULAN, assets.DIFFRHYTHM_VAE)
 
 
 def choose(asked: str) -> tuple[str, str]:
@@ -25,7 +26,7 @@ def choose(asked: str) -> tuple[str, str]:
 
     if not torch.cuda.is_available():
         return "nano", "no CUDA device"
-    if assets.cached(assets.JAM_05) is not None:
+    if all(assets.cached(part) is not None for part in PARTS):
         return "jam-0.5", "a CUDA device, and its weights are in the hub's cache"
     if assets.reachable():
         return "jam-0.5", "a CUDA device, and the hub answers"

@@ -82,7 +82,9 @@ def cached(asset: Asset) -> Path | None:
 
 
 def reachable(timeout: float = REACH_SECONDS) -> bool:
-    """Whether the hub answers within `timeout` seconds, name look-up included (proxies of the environment are used)."""
+    """Whether the hub answers within `timeout` seconds, name look-up included; not where HF_HUB_OFFLINE forbids to ask."""
+    if _offline(None):
+        return False
     answered = threading.Event()
 
     def ask() -> None:

@@ -128,7 +128,6 @@ def load_singer(settings: InferConfig, device: torch.device, heard: bool = True)
     e = settings.evaluation
     checkpoint = e.checkpoint_path or assets.fetch(assets.JAM_05)
     sample = SampleSettings(**{f.name: getattr(e.sample_kwargs, f.name) for f in fields(SampleSettings)})
-    carries = weights.read_settings(checkpoint) is not None
     model = load_network(checkpoint, settings.model.dit, device, e.precision)
     style = partial(load_style, e.style_type, e.style_path, device)
     encoder = style() if heard else None  # now, since a fault of the encoder is no fault of the first song that needs it
@@ -139,7 +138,7 @@ def load_singer(settings: InferConfig, device: torch.device, heard: bool = True)
         load_codec(e.vae_type, e.vae_path, device),
         SingSettings(
             sample=sample,
-            max_frames=None if carries and e.dataset.max_frames == MAX_FRAMES else e.dataset.max_frames,
+            max_frames=min(e.dataset.max_frames, model.settings.max_frames),
             filler=e.dataset.filler,  # type: ignore[arg-type]
             num_style_secs=e.num_style_secs,
             random_crop_style=e.random_crop_style,

@@ -3,7 +3,7 @@
 Every constant of time and of the latent's shape has its one home here. The module knows nothing of audio files, tensors or lyrics.
 
 A song is 44,100 Hz audio; one latent frame covers 2048 samples (21.533 frames a second), and carries four phoneme slots
-(86.13 slots a second). Conversions truncate, as JAM-0.5 does (arXiv 2507.20880; `REFERENCE`: "turned to slots by truncation").
+(86.13 slots a second). Conversions truncate, as JAM-0.5 does (arXiv 2507.20880).
 """
 
 import math

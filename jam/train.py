@@ -91,8 +91,9 @@ def train(settings: TrainConfig) -> None:
     source = dataset.shards()
 
     def batches(songs: int) -> Iterable[Batch]:
-        shards = Shards(source, phonemizer.ids_of, settings.seed, accelerator.process_index, accelerator.num_processes, skip=songs)
-        return load_batches(shards, settings.data.train_dataloader, silence)
+        loader, ids_of = settings.data.train_dataloader, phonemizer.ids_of
+        place = (accelerator.process_index, accelerator.num_processes)
+        return load_batches(Shards(source, ids_of, settings.seed, *place, skip=songs, hand=loader.batch_size), loader, silence)
 
     validation = partial(_held_out, settings, source, phonemizer, silence) if settings.data.valid_pattern else None
     fit(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -71,12 +72,15 @@ def read_silence(path: str | None) -> torch.Tensor:
         return torch.zeros(LATENT_CHANNELS)
     if not Path(path).is_file():
         raise ValueError(f"{path}: no such file; data.train_dataset.silence_latent_path names a .pt or .npy of {LATENT_CHANNELS} numbers")
-    if path.endswith(".npy"):
-        import numpy as np
+    try:
+        if path.endswith(".npy"):
+            import numpy as np
 
-        silence = torch.from_numpy(np.load(path, allow_pickle=False))
-    else:
-        silence = torch.load(path, map_location="cpu", weights_only=True)
+            silence = torch.as_tensor(np.load(path, allow_pickle=False))
+        else:
+            silence = torch.as_tensor(torch.load(path, map_location="cpu", weights_only=True))
+    except (ValueError, TypeError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{path}: holds no numbers that can be read; give a .npy or .pt of {LATENT_CHANNELS} numbers") from error
     if silence.numel() != LATENT_CHANNELS:
         raise ValueError(f"{path}: holds {list(silence.shape)} numbers instead of {LATENT_CHANNELS}")
     return silence.float().flatten()

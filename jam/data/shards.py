@@ -14,13 +14,14 @@ import pickle
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from jam.data.collate import Batch, collate
+from jam.data.collate import collate
 from jam.data.example import CropSettings, Recording, make_example
 from jam.lyrics import formats
 from jam.lyrics.words import Word
@@ -91,8 +92,8 @@ def decode(sample: dict[str, Any]) -> Recording:
 class Shards(IterableDataset):
     """Endless training examples: epoch after epoch, every song once in each, in an order that is a function of the seed.
 
-    The songs of an epoch are dealt in turn to `processes` and to their loader's workers. Iteration starts after `skip` songs of this
-    process' share, so that a resumed run goes on where it stopped.
+    The songs of an epoch are dealt in turn to `processes`, and each share by hands of `hand` songs (a batch) to its loader's workers.
+    Iteration starts after `skip` songs of the share, so that a run resumed after whole batches goes on where it stopped.
     """
 
     def __init__(
@@ -103,13 +104,14 @@ class Shards(IterableDataset):
         process: int = 0,
         processes: int = 1,
         skip: int = 0,
+        hand: int = 1,
         epochs: int | None = None,
     ) -> None:
         super().__init__()
         if settings.pattern is None:
             raise ValueError("data.train_dataset.pattern is not set; give the shards, for example data/songs-{000000..000009}.tar")
         self.settings, self.ids_of, self.seed, self.epochs = settings, ids_of, seed, epochs
-        self.process, self.processes, self.skip = process, processes, skip
+        self.process, self.processes, self.skip, self.hand = process, processes, skip, hand
         self.paths = shard_paths(settings.pattern)
         self.ids = None if settings.id_list_jsonl is None else read_ids(settings.id_list_jsonl)
 
@@ -124,7 +126,7 @@ class Shards(IterableDataset):
                 if index % self.processes != self.process:
                     continue
                 position += 1
-                if position > self.skip and (position - 1) % workers == mine:
+                if position > self.skip and (position - 1 - self.skip) // self.hand % workers == mine:
                     yield make_example(decode(sample), self.settings.crop, self.ids_of, generator(self.seed, epoch, sample["__key__"]))
             if position == before:
                 raise ValueError(f"{self.settings.pattern}: no song is left for process {self.process} by the id list and duration rules")
@@ -172,10 +174,6 @@ class LoaderSettings:
 
 def load_batches(shards: Shards, settings: LoaderSettings, silence: torch.Tensor) -> DataLoader:
     """Batches of padded examples; `silence` (C,) continues short songs. An incomplete last batch of finite shards is kept."""
-
-    def together(examples: list[Any]) -> Batch:
-        return collate(examples, silence, shards.settings.crop.max_frames)
-
     return DataLoader(
         shards,
         batch_size=settings.batch_size,
@@ -183,7 +181,7 @@ def load_batches(shards: Shards, settings: LoaderSettings, silence: torch.Tensor
         persistent_workers=settings.persistent_workers and settings.num_workers > 0,
         pin_memory=settings.pin_memory,
         prefetch_factor=settings.prefetch_factor if settings.num_workers else None,
-        collate_fn=together,
+        collate_fn=partial(collate, silence=silence, max_frames=shards.settings.crop.max_frames),
     )
 
 

@@ -103,6 +103,7 @@ def fit(
     `batches(songs)` gives endless batches of this process after `songs` songs; `state` is a loaded checkpoint to go on from; `watch` gets
     each logged record. Raises ValueError when the loss is no longer a number.
     """
+    model.to(accelerator.device)
     optimizer = adamw(model.parameters(), settings.learning_rate, settings.weight_decay, settings.betas)
     ema = MovingAverage(model, settings.ema_decay) if settings.use_ema and accelerator.is_main_process else None
     run = Run() if state is None else _restore(state, model, optimizer, ema)

@@ -130,3 +130,13 @@ def test_a_style_or_latent_that_hides_code_is_refused(tmp_path):
     with pytest.raises(ValueError, match="evil"):
         read(str(tmp_path / "bad.tar"))
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("workers", [0, 2, 3])
+def test_a_resumed_loader_gives_the_batches_that_were_still_to_come(pattern, workers):
+    def batches(skip: int) -> list[tuple[str, ...]]:
+        shards = Shards(ShardSettings(pattern, crop=CROP), lambda _word: [5], skip=skip, hand=2)
+        loader = iter(load_batches(shards, LoaderSettings(batch_size=2, num_workers=workers), torch.zeros(64)))
+        return [next(loader).keys for _ in range(10)]
+
+    assert batches(6)[:7] == batches(0)[3:]
