@@ -119,8 +119,10 @@ def load_config(words: Sequence[str], default_file: str | None = None) -> InferC
     """The settings of a command line; what a model says of how it sings best lies under the YAML and the words."""
     first = config.load(InferConfig, words, default_file)
     checkpoint = first.evaluation.checkpoint_path
-    own = {} if checkpoint is None else weights.read_extra(checkpoint, "sample")
-    return config.load(InferConfig, words, default_file, under={"evaluation": {"sample_kwargs": own}}) if own else first
+    if checkpoint is None:
+        return first
+    own = {"sample_kwargs": weights.read_extra(checkpoint, "sample"), "dataset": weights.read_extra(checkpoint, "lyrics")}
+    return config.load(InferConfig, words, default_file, under={"evaluation": own})
 
 
 def load_singer(settings: InferConfig, device: torch.device, heard: bool = True) -> Singer:

@@ -165,7 +165,8 @@ class Singer:
             checkpoint = assets.fetch(assets.JAM_05) if model == "jam-0.5" else Path(model)
             phonemizer, kinds = Phonemizer.load(assets.fetch(assets.PHONEMIZER)), ("muq", vae)
         if settings is None:
-            settings = SingSettings(sample=SampleSettings(**weights.read_extra(checkpoint, "sample")))
+            sample = SampleSettings(**weights.read_extra(checkpoint, "sample"))
+            settings = SingSettings(sample=sample, **weights.read_extra(checkpoint, "lyrics"))
         return cls(
             load_network(checkpoint, None, device, precision),
             phonemizer,

@@ -53,7 +53,7 @@ def read_settings(path: str | Path) -> DiTSettings | None:
 
 
 def read_extra(path: str | Path, section: str) -> dict[str, Any]:
-    """A section of the settings beside the weights that `path` means, such as the `sample` settings a model sings best with; {} if none."""
+    """A section of the settings beside the weights that `path` means, such as `sample`, the trajectory it sings best with; {} if none."""
     beside = find(path).with_name(SETTINGS_FILE)
     if not beside.exists():
         return {}

@@ -18,6 +18,7 @@ from jam.vae.nano import NanoCodec
 log = logging.getLogger(__name__)
 
 SAMPLE = {"steps": 32, "dual_cfg": [1.0, 2.0], "fix_dual_cfg": True}  # the style as it is, the lyrics doubled
+LYRICS = {"filler": "average_repeat"}  # as it was trained
 CHECKSUMS = "sha256.json"
 
 
@@ -31,7 +32,7 @@ def write_model(trained: Path, bundle: Path) -> None:
     settings = weights.read_settings(trained)
     assert settings is not None, trained
     tensors = {name: tensor.to(torch.float16) for name, tensor in weights.read_tensors(trained).items()}
-    weights.save(tensors, settings, bundle / "model", sample=SAMPLE)
+    weights.save(tensors, settings, bundle / "model", sample=SAMPLE, lyrics=LYRICS)
 
 
 def write_checksums(bundle: Path) -> None:
