@@ -26,6 +26,7 @@ def never(*_args: object) -> bool:
     [
         (False, never, never, "nano", "no CUDA device"),
         (True, lambda _asset: Path("weights"), never, "jam-0.5", "its weights are in the hub's cache"),
+        (True, lambda asset: Path("weights") if asset is assets.JAM_05 else None, lambda: True, "jam-0.5", "the hub answers"),
         (True, lambda _asset: None, lambda: True, "jam-0.5", "the hub answers"),
         (True, lambda _asset: None, lambda: False, "nano", "the hub did not answer in 10 s"),
     ],
