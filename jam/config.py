@@ -135,7 +135,8 @@ def _types(hint: Any) -> Iterable[Any]:
 
 def _explained(where: str, error: Any) -> str:
     told = _first_line(error).replace("Value '$VALUE' of type '$VALUE_TYPE'", "a value in it")
-    return f"{where}: {getattr(error, 'full_key', None) or 'a setting'}: {told}"
+    key = getattr(error, "full_key", None) or getattr(error, "key", None) or "a setting"
+    return f"{where}: {key}: {told}"
 
 
 def _first_line(error: BaseException) -> str:

@@ -82,7 +82,8 @@ def guided(model: DiT, full: Conditions, settings: GuidanceSettings, negative_st
     """A velocity (x_t (B, T, C), t) -> (B, T, C) of the guided songs; everything that stays the same is computed here, once."""
     links = chain(full, settings, negative_style)
     walk = model.prepare(Conditions.cat([link.conditions for link in links]))
-    alone = walk.last(len(full))  # the full conditions close the chain
+    closes = links[-1].conditions is full  # it does, unless its own coefficient is zero
+    alone = walk.last(len(full)) if closes else model.prepare(full)
     low, high = settings.active
 
     def velocity(x_t: Tensor, t: float) -> Tensor:

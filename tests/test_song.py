@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from jam import assets
-from jam.guidance import GuidanceSettings, chain, coefficients
+from jam.guidance import GuidanceSettings, chain, coefficients, guided
 from jam.lyrics.phonemes import Phonemizer
 from jam.lyrics.words import Word
 from jam.model.dit import DiT, DiTSettings
@@ -143,3 +143,12 @@ def test_more_steps_come_nearer_to_a_known_integral():
 def test_a_time_grid_that_does_not_run_forward_is_refused(steps, sway):
     with pytest.raises(ValueError, match="sample_kwargs"):
         time_grid(steps, sway)
+
+
+def test_outside_the_range_of_guidance_the_full_prediction_stands_alone_even_where_it_has_no_weight(singer):
+    full = singer.plan(request()).conditions
+    x_t = singer.noise(request())[None]
+    settings = GuidanceSettings(dual_cfg=(0.0, 2.0), cfg_range=(0.5, 1.0))
+    with torch.no_grad():
+        early = guided(singer.model, full, settings, torch.zeros(512))(x_t, 0.2)
+        assert torch.allclose(early, singer.model(x_t, torch.tensor([0.2]), full), atol=1e-6)
