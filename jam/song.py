@@ -235,7 +235,18 @@ class Singer:
         progress: Callable[[int, int], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> list[Song]:
-        """Sings songs side by side; each comes out as it would alone, whatever its company."""
+        """Sings songs side by side; each comes out as it would alone, whatever its company.
+
+        Raises ValueError where the device's memory does not suffice, or the network gives no numbers; Cancelled when asked to stop.
+        """
+        try:
+            return self._sing_batch(plans, progress, cancelled)
+        except torch.OutOfMemoryError as error:
+            raise ValueError(f"{len(plans)} songs at once need more memory than {self.device} has; sing fewer, or in bfloat16") from error
+
+    def _sing_batch(
+        self, plans: Sequence[Plan], progress: Callable[[int, int], None] | None, cancelled: Callable[[], bool] | None
+    ) -> list[Song]:
         full = Conditions.cat([plan.conditions for plan in plans]).to(self.device)
         x_0 = torch.stack([self.noise(plan.request) for plan in plans]).to(self.device)  # (B, T, C)
         sample = self.settings.sample
