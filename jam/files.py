@@ -1,9 +1,11 @@
-"""Files that are whole or not there: written aside, flushed, renamed. It does not know what they hold."""
+"""Files that are whole or not there (written aside, flushed, renamed), and JSON that is read or refused in one line. It knows no format."""
 
 import contextlib
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 
 @contextlib.contextmanager
@@ -33,3 +35,31 @@ def write_whole(path: str | Path, content: bytes | memoryview) -> Path:
     with whole(path) as part:
         part.write_bytes(content)
     return Path(path)
+
+
+def read_json(path: str | Path, kind: str, content: str) -> Any:
+    """What a UTF-8 JSON file holds, with or without a byte order mark; `kind` and `content` say in messages what it is and should hold.
+
+    Raises ValueError, in one line, for a file that is missing, a folder, unreadable, empty, not UTF-8 or not JSON (with line and column).
+    """
+    path = Path(path)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError as error:
+        raise ValueError(f"{path}: no such {kind}; check the path") from error
+    except IsADirectoryError as error:
+        raise ValueError(f"{path}: is a folder; give a {kind} (.json)") from error
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: byte {error.start} is not UTF-8; save the {kind} as UTF-8") from error
+    if not text.strip():
+        raise ValueError(f"{path}: is empty; write {content}")
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}: line {error.lineno}, column {error.colno}: not JSON ({error.msg}); mend it there") from error
+    except ValueError as error:  # a number of thousands of digits
+        raise ValueError(f"{path}: not JSON ({str(error).split(';')[0]}); write times in seconds, such as 1.5") from error
+    except RecursionError as error:
+        raise ValueError(f"{path}: is nested too deeply; write {content}") from error

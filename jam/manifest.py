@@ -8,12 +8,12 @@ is wrong keeps its problem, so that the others can be sung.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jam.files import read_json
 from jam.lyrics import formats
 from jam.lyrics.words import BEYOND_SECONDS
 from jam.song import SongRequest, Style, takes
@@ -60,20 +60,7 @@ def _listed(path: Path) -> list[Any]:
     """What the manifest lists, one or more."""
     if not path.is_file():
         raise ValueError(f"{path}: no such manifest; evaluation.test_set_path names a JSON list of songs")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: byte {error.start} is not UTF-8; save the manifest as UTF-8") from error
-    if not text.strip():
-        raise ValueError(f"{path}: is empty; write a list of songs")
-    try:
-        listed = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}: line {error.lineno}, column {error.colno}: not JSON ({error.msg}); mend it there") from error
-    except ValueError as error:  # a number of thousands of digits
-        raise ValueError(f"{path}: not JSON ({str(error).split(';')[0]}); write seconds, such as 20.5") from error
-    except RecursionError as error:
-        raise ValueError(f"{path}: is nested too deeply; write a list of songs") from error
+    listed = read_json(path, "manifest", "a list of songs")
     if not isinstance(listed, list):
         raise ValueError(f"{path}: holds {type(listed).__name__}; write a list of songs")
     if not listed:

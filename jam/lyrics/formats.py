@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from jam.files import write_whole
+from jam.files import read_json, write_whole
 from jam.lyrics.words import Word, label, validate
 
 LINE_WORDS = 8  # an LRC line holds at most so many words,
@@ -22,28 +22,7 @@ def read(path: str | Path, duration: float | None = None) -> tuple[Word, ...]:
     `duration` is the song's, in seconds, where known: words beyond it are refused. Raises ValueError, in one line, for a file that is
     missing, empty, not UTF-8 or not JSON (with line and column), and for words that `validate` refuses.
     """
-    path = Path(path)
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError as error:
-        raise ValueError(f"{path}: no such lyrics file; check the path") from error
-    except IsADirectoryError as error:
-        raise ValueError(f"{path}: is a folder; give a lyrics file (.json)") from error
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: byte {error.start} is not UTF-8; save the lyrics as UTF-8") from error
-    if not text.strip():
-        raise ValueError(f"{path}: is empty; write a list of words, or [] for an instrumental")
-    try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}: line {error.lineno}, column {error.colno}: not JSON ({error.msg}); mend it there") from error
-    except ValueError as error:  # a number of thousands of digits
-        raise ValueError(f"{path}: not JSON ({str(error).split(';')[0]}); write times in seconds, such as 1.5") from error
-    except RecursionError as error:
-        raise ValueError(f"{path}: is nested too deeply; write a list of words") from error
-    return parse(data, str(path), duration)
+    return parse(read_json(path, "lyrics file", "a list of words, or [] for an instrumental"), str(path), duration)
 
 
 def parse(data: object, where: str, duration: float | None = None) -> tuple[Word, ...]:
