@@ -1,5 +1,6 @@
 """Weights load strictly, whatever the layout on disk, and what is wrong is named."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -81,3 +82,45 @@ def test_heads_are_honoured(folder):
     torch.nn.init.normal_(two.proj_out.weight, generator=torch.Generator().manual_seed(2))
     four.load_state_dict(two.state_dict())
     assert not torch.allclose(two(x, t, conditions), four(x, t, conditions))
+
+
+def test_every_kind_of_difference_is_named_in_one_line(folder):
+    tensors = load_file(folder / "model.safetensors")
+    tensors["transformer.proj_out.bias"] = torch.zeros(3)
+    tensors["wings"] = tensors.pop("transformer.proj_out.weight")
+    save_file(tensors, folder / "model.safetensors")
+    with pytest.raises(ValueError) as refused:
+        weights.load(folder)
+    said = str(refused.value)
+    parts = ("misses tensors: proj_out.weight", "has unknown tensors: wings", "has misshapen tensors: proj_out.bias is [3] instead of [8]")
+    assert all(f"{part}; " in said for part in parts) and "\n" not in said
+
+
+def test_an_adapter_in_place_of_a_network_is_told_apart(folder):
+    save_file({"base_model.model.q_proj.lora_A.weight": torch.zeros(1)}, folder / "model.safetensors")
+    with pytest.raises(ValueError, match="holds an adapter, not a whole network"):
+        weights.load(folder)
+
+
+def test_a_fingerprint_is_of_the_tensors_and_not_of_the_file(folder):
+    tensors = weights.read_tensors(folder)
+    first = weights.fingerprint(tensors)
+    assert first == weights.fingerprint({"transformer." + name: tensors[name] for name in sorted(tensors, reverse=True)})
+    for change in (
+        {"proj_out.bias": tensors["proj_out.bias"].half()},
+        {"proj_out.bias": tensors["proj_out.bias"][None]},
+        {"proj_out.bias": tensors["proj_out.bias"] + 1e-6},
+        {"extra": torch.tensor(1.0)},
+    ):
+        assert weights.fingerprint(tensors | change) != first
+    one, two = b"\x80\x3f", b"\x00\x40"  # in bfloat16
+    known = hashlib.sha256(b"a torch.bfloat16 [2]\n" + one + two).hexdigest()
+    assert weights.fingerprint({"a": torch.tensor([1.0, 2.0], dtype=torch.bfloat16)}) == known
+
+
+def test_a_full_disk_leaves_the_former_model(folder, file_size_limit):
+    before = weights.fingerprint(weights.read_tensors(folder))
+    with file_size_limit(2000), pytest.raises(OSError, match="free some space"):
+        weights.save({name: value + 1 for name, value in DiT(TINY).state_dict().items()}, TINY, folder, sample={"steps": 2})
+    assert weights.fingerprint(weights.read_tensors(folder)) == before and weights.read_extra(folder, "sample") == {}
+    assert {path.name for path in folder.iterdir()} == {"model.safetensors", "settings.json"}
