@@ -97,9 +97,9 @@ class Lane:
         return at | {"songs": self.songs, "read": self.read, "broken": self.broken}
 
     def take(self) -> tuple[int, dict[str, Any]] | None:
-        """The next stored song and its epoch; None at the end, or where a whole epoch of units has held no whole song."""
+        """The next stored song and its epoch; None at the end, or where more than an epoch of units has held no whole song."""
         while not self._block:
-            if self.ended or self._passed >= self._plan.share:
+            if self.ended or self._passed > self._plan.share:
                 self._passed = 0
                 return None
             self._fill()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlparse
 
-from jam.data.example import CropSettings
+from jam.data.example import PARTS, CropSettings
 
 Sample = dict[str, Any]  # names to bytes, and `__key__`, `__url__`
 
@@ -73,28 +73,46 @@ def read_ids(path: str | Path) -> frozenset[str]:
     return frozenset(ids)
 
 
-def stored(path: str) -> Iterator[Sample]:
-    """The raw samples of a shard, in its order.
+def stored(path: str) -> Iterator[Sample | str]:
+    """The raw samples of a shard, in its order; and, at the end, one line that names it where it is damaged or holds none.
 
-    Raises ValueError, naming the shard, where it cannot be opened or its command fails, and tarfile.TarError where it is damaged: what it
-    gave before is whole.
+    Of a song that the damage has reached nothing is given. Raises ValueError, naming the shard, where it cannot be opened or read, or its
+    command fails.
     """
-    from webdataset.tariterators import base_plus_ext
-
-    with _opened(path) as stream:
-        files = ((*base_plus_ext(name), data) for name, data in _members(stream))
-        for key, members in groupby((file for file in files if file[0] is not None), key=lambda file: file[0]):
-            sample: Sample = {"__key__": key, "__url__": path}
-            for _, suffix, data in members:
-                if suffix.lower() in sample:
-                    sample["__twice__"] = suffix.lower()
-                sample[suffix.lower()] = data
+    count = 0
+    try:
+        for sample in _samples(path):
+            count += 1
             yield sample
+    except tarfile.TarError as error:
+        yield f"{path}: the shard is damaged after {count} songs ({_reason(error)}); the rest of it is lost"
+        return
+    if not count:
+        yield f"{path}: the shard holds no songs"
 
 
 def name(sample: Sample) -> str:
     """How messages name a sample: its shard and key."""
     return f"{sample['__url__']}: {sample['__key__']}"
+
+
+def _samples(path: str) -> Iterator[Sample]:
+    from webdataset.tariterators import base_plus_ext
+
+    with _opened(path) as stream:
+        files = ((*base_plus_ext(file), content) for file, content in _members(stream))
+        for key, members in groupby((file for file in files if file[0] is not None), key=lambda file: file[0]):
+            sample: Sample = {"__key__": key, "__url__": path}
+            try:
+                for _, suffix, content in members:
+                    if suffix.lower() in sample:
+                        sample["__twice__"] = suffix.lower()
+                    sample[suffix.lower()] = content
+            except tarfile.TarError:
+                if all(part in sample for part in PARTS):  # the damage is behind it
+                    yield sample
+                raise
+            yield sample
 
 
 class _Header(tarfile.TarInfo):

@@ -5,7 +5,6 @@ Every song of an epoch is read by exactly one reader. A broken song or shard is 
 
 from __future__ import annotations
 
-import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -86,16 +85,12 @@ class Songs:
 
         Among those of the first part comes one line where the shard is damaged or empty.
         """
-        path, count, fault = self.paths[shard], 0, ""
-        try:
-            for count, sample in enumerate(stored(path), start=1):
-                if count > start and (count - 1) % parts == part and self._kept(epoch, sample):
-                    yield count - 1, sample
-            fault = "" if count else "holds no songs"
-        except tarfile.TarError as error:
-            fault = f"is damaged after {count} songs ({' '.join(str(error).split())}); the rest of it is lost"
-        if fault and part == 0:
-            yield max(count, start), f"{path}: the shard {fault}"
+        for number, found in enumerate(stored(self.paths[shard])):
+            if isinstance(found, str):
+                if part == 0:
+                    yield max(number, start), found
+            elif number >= start and number % parts == part and self._kept(epoch, found):
+                yield number, found
 
     def refuse_if_empty(self, units: Sequence[tuple[int, int]], parts: int, who: str) -> None:
         """Raises ValueError where no song of these (shard, part) is whole and kept by the rules."""

@@ -1,142 +1,106 @@
-"""Shards: every song once an epoch, in an order that is a function of the seed; what is broken is named."""
+"""Shards: what a pattern means, and samples that are whole or named."""
 
-import io
-import json
-import tarfile
+import gzip
+import subprocess
 from pathlib import Path
 
 import pytest
-import torch
 
-from jam.data.example import CropSettings
-from jam.data.shards import LoaderSettings, Shards, ShardSettings, load_batches, shard_paths
-
-CROP = CropSettings(max_frames=16)
+from jam.data.shards import ShardSettings, read_ids, shard_paths, stored
 
 
-def song(key: str, frames: int = 12, **parts: object) -> dict[str, bytes]:
-    words = [{"start": 0.0, "end": 0.2, "word": "la", "phoneme": "la"}]
-    stored = {"latent.pt": torch.ones(128, frames), "style.pt": torch.zeros(512), "json": {"word": words}} | parts
-    members = {}
-    for name, value in stored.items():
-        if isinstance(value, torch.Tensor):
-            buffer = io.BytesIO()
-            torch.save(value, buffer)
-            members[f"{key}.{name}"] = buffer.getvalue()
-        elif value is not None:
-            members[f"{key}.{name}"] = value if isinstance(value, bytes) else json.dumps(value).encode()
-    return members
+def keys(path: str | Path) -> list[str]:
+    return [found if isinstance(found, str) else found["__key__"] for found in stored(str(path))]
 
 
-def write(path: Path, *songs: dict[str, bytes]) -> None:
-    with tarfile.open(path, "w") as tar:
-        for members in songs:
-            for name, data in members.items():
-                info = tarfile.TarInfo(name)
-                info.size = len(data)
-                tar.addfile(info, io.BytesIO(data))
-
-
-@pytest.fixture
-def pattern(tmp_path: Path) -> str:
-    for shard in range(3):
-        write(tmp_path / f"s-{shard:06d}.tar", *(song(f"{shard}{i}", frames=8 + i) for i in range(4)))
-    return str(tmp_path / "s-{000000..000002}.tar")
-
-
-def read(pattern: str, epochs: int = 1, **settings: object) -> list[str]:
-    chosen = {key: settings.pop(key) for key in ("seed", "process", "processes", "skip") if key in settings}
-    shards = Shards(ShardSettings(pattern, crop=CROP, **settings), lambda _word: [5], epochs=epochs, **chosen)
-    return [example.key for example in shards]
-
-
-EVERY = sorted(f"{shard}{i}" for shard in range(3) for i in range(4))
-
-
-def test_an_epoch_holds_every_song_once_whatever_the_number_of_processes(pattern):
-    assert sorted(read(pattern)) == EVERY
-    parts = [read(pattern, process=p, processes=3) for p in range(3)]
-    assert sorted(sum(parts, [])) == EVERY
-
-
-def test_an_epoch_holds_every_song_once_with_several_workers(pattern):
-    shards = Shards(ShardSettings(pattern, crop=CROP), lambda _word: [5], epochs=2)
-    loader = load_batches(shards, LoaderSettings(batch_size=3, num_workers=2), torch.zeros(64))
-    assert sorted(key for batch in loader for key in batch.keys) == sorted(EVERY * 2)
-
-
-def test_the_order_is_a_function_of_the_seed_and_changes_with_the_epoch(pattern):
-    assert read(pattern, seed=1) == read(pattern, seed=1) != read(pattern, seed=2)
-    two = read(pattern, epochs=2)
-    assert two[:12] != two[12:] and sorted(two[12:]) == EVERY
-    assert read(pattern, shuffle=False) == EVERY
-
-
-def test_a_resumed_reader_goes_on_where_it_stopped(pattern):
-    assert read(pattern, epochs=2, skip=7) == read(pattern, epochs=2)[7:]
-
-
-def test_ids_and_durations_choose_songs(pattern, tmp_path):
-    ids = tmp_path / "ids.jsonl"
-    ids.write_text('{"id": "01"}\n\n{"id": "22"}\n')
-    assert sorted(read(pattern, id_list_jsonl=str(ids))) == ["01", "22"]
-    longer = read(pattern, ignore_by_duration_threshold=9.5 * 2048 / 44100)
-    assert sorted(longer) == [key for key in EVERY if key[1] in "23"]
-    often = read(pattern, resample_by_duration_threshold=16 * 2048 / 44100, epochs=100)
-    share = sum(key[1] == "0" for key in often) / 300  # songs of half the threshold
-    assert share == pytest.approx(0.5**1.2, abs=0.09)
+def test_patterns_have_braces_and_several_are_joined(pattern, tmp_path):
+    names = [Path(path).name for path in shard_paths(f"{tmp_path}/s-{{2..3}}.tar::{tmp_path}/s-0.tar::pipe:cat /none.tar")]
+    assert names[:3] == ["s-2.tar", "s-3.tar", "s-0.tar"]
+    assert shard_paths([pattern, pattern]) == 2 * shard_paths(pattern)
 
 
 def test_missing_shards_and_broken_id_lists_are_named(pattern, tmp_path):
-    with pytest.raises(ValueError, match=r"1 of 4 shards are missing.*s-000003.tar"):
-        shard_paths(pattern.replace("000002", "000003"))
+    with pytest.raises(ValueError, match=r"1 of 8 shards are missing.*s-7.tar"):
+        shard_paths(pattern.replace("..6", "..7"))
     (tmp_path / "ids.jsonl").write_text('{"id": "01"}\nnot json\n')
     with pytest.raises(ValueError, match=r"ids.jsonl: line 2"):
-        read(pattern, id_list_jsonl=str(tmp_path / "ids.jsonl"))
+        read_ids(tmp_path / "ids.jsonl")
+    with pytest.raises(ValueError, match=r"none.jsonl: cannot be read \(No such file"):
+        read_ids(tmp_path / "none.jsonl")
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
+def test_a_share_of_broken_songs_is_a_share(share):
+    with pytest.raises(ValueError, match="data.max_bad_share"):
+        ShardSettings(max_bad_share=share)
+
+
+def test_shards_are_read_from_files_commands_and_compressed(tmp_path, song, write):
+    path = write(tmp_path / "s.tar", song("a"), song("deep/b"))
+    packed = tmp_path / "s.tar.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    for place in (path, packed, f"pipe:cat {path}", f"pipe:gzip -dc {packed}", f"file:{path}"):
+        assert keys(place) == ["a", "deep/b"]
+
+
+def test_a_shard_that_is_left_early_ends_its_command(tmp_path, song, write):
+    path = write(tmp_path / "s.tar", *(song(f"{i:03}", frames=200) for i in range(20)))
+    reading = stored(f"pipe:cat {path}; exec sleep 61.25")
+    assert next(reading)["__key__"] == "000"
+    reading.close()
+    assert subprocess.run(["pgrep", "-f", "sleep 61[.]25"], capture_output=True).returncode == 1
 
 
 @pytest.mark.parametrize(
-    ("parts", "said"),
+    ("place", "said"),
     [
-        ({"style.pt": None}, "has no style.pt"),
-        ({"style.pt": torch.zeros(7)}, r"style.pt is \[7\]"),
-        ({"latent.pt": b"broken"}, "latent.pt: is not a readable tensor"),
-        ({"json": b"{"}, "json cannot be read"),
-        ({"json": {"word": [{"start": 2, "end": 1, "word": "x"}]}}, "word 1"),
-        ({"latent.pt": torch.full((128, 9), torch.nan)}, "not finite"),
+        ("pipe:cat {folder}/none.tar 2>/dev/null", r"none.tar.*its command ended with status 1"),
+        ("pipe:cat {folder}/s.tar; exit 3", "its command ended with status 3"),
+        ("pipe:head -c 7000 {folder}/s.tar; exit 4", "its command ended with status 4"),
+        ("{folder}/none.tar", r"none.tar: the shard cannot be opened \(No such file"),
+        ("s3://bucket/s.tar", r"s3://bucket/s.tar: the shard cannot be opened"),
+        ("{folder}", "cannot be opened"),
     ],
 )
-def test_a_broken_song_stops_the_run_by_name(tmp_path, parts, said):
-    write(tmp_path / "bad.tar", song("good"), song("evil", **parts))
-    with pytest.raises(ValueError, match=f"evil.*{said}"):
-        read(str(tmp_path / "bad.tar"), shuffle=False)
+def test_a_shard_that_cannot_be_read_stops_by_name(tmp_path, song, write, place, said):
+    write(tmp_path / "s.tar", *(song(str(i)) for i in range(4)))
+    with pytest.raises(ValueError, match=said):
+        keys(place.format(folder=tmp_path))
 
 
-def test_a_truncated_shard_stops_the_run_by_name(tmp_path, pattern):
-    whole = (tmp_path / "s-000001.tar").read_bytes()
-    (tmp_path / "s-000001.tar").write_bytes(whole[: len(whole) // 3])
-    with pytest.raises(ValueError, match="a shard cannot be read"):
-        read(pattern)
+@pytest.fixture
+def whole(tmp_path, song, write) -> bytes:
+    return write(tmp_path / "whole.tar", *(song(str(i)) for i in range(4))).read_bytes()
 
 
-def test_a_style_or_latent_that_hides_code_is_refused(tmp_path):
-    import pickle
-
-    class Evil:
-        def __reduce__(self):
-            return (Path.touch, (tmp_path / "ran",))
-
-    write(tmp_path / "bad.tar", song("evil", **{"latent.pt": pickle.dumps(Evil())}))
-    with pytest.raises(ValueError, match="evil"):
-        read(str(tmp_path / "bad.tar"))
-    assert not (tmp_path / "ran").exists()
+def test_a_shard_cut_anywhere_gives_whole_songs_and_is_named(tmp_path, whole):
+    path = tmp_path / "cut.tar"
+    for size in [*range(512, len(whole) - 12000, 512), *range(700, len(whole) - 12000, 3000)]:
+        path.write_bytes(whole[:size])
+        *good, last = stored(str(path))
+        assert all(isinstance(found, dict) for found in good)
+        assert [found["__key__"] for found in good] == ["0", "1", "2", "3"][: len(good)]
+        assert all(len(found) == 5 for found in good), size
+        assert f"cut.tar: the shard is damaged after {len(good)} songs" in last
 
 
-@pytest.mark.parametrize("workers", [0, 2, 3])
-def test_a_resumed_loader_gives_the_batches_that_were_still_to_come(pattern, workers):
-    def batches(skip: int) -> list[tuple[str, ...]]:
-        shards = Shards(ShardSettings(pattern, crop=CROP), lambda _word: [5], skip=skip, hand=2)
-        loader = iter(load_batches(shards, LoaderSettings(batch_size=2, num_workers=workers), torch.zeros(64)))
-        return [next(loader).keys for _ in range(10)]
+def test_a_damaged_header_is_not_taken_for_the_end(tmp_path, song, write):
+    path = write(tmp_path / "s.tar", *(song(str(i)) for i in range(4)))
+    content = bytearray(path.read_bytes())
+    at = content.index(b"2.latent.pt")
+    content[at + 100 : at + 120] = b"#" * 20
+    path.write_bytes(content)
+    *good, last = keys(path)
+    assert good == ["0", "1"] and "damaged after 2 songs (bad checksum" in last
 
-    assert batches(6)[:7] == batches(0)[3:]
+
+def test_a_shard_without_songs_is_named(tmp_path, write):
+    (tmp_path / "nothing.tar").write_bytes(b"")
+    assert "damaged after 0 songs (empty header" in keys(tmp_path / "nothing.tar")[0]
+    assert keys(write(tmp_path / "empty.tar")) == [f"{tmp_path}/empty.tar: the shard holds no songs"]
+    assert keys(write(tmp_path / "other.tar", {"README": b"x", "._a.json": b"y"})) == [f"{tmp_path}/other.tar: the shard holds no songs"]
+
+
+def test_a_file_that_is_there_twice_is_marked(tmp_path, song, write):
+    found = list(stored(str(write(tmp_path / "s.tar", song("a"), {"a.JSON": b"{}"}, song("b")))))
+    assert [sample.get("__twice__") for sample in found] == ["json", None]
