@@ -26,7 +26,7 @@ from jam.files import whole
 from jam.lyrics.phonemes import Phonemizer
 from jam.manifest import read_manifest
 from jam.model import weights
-from jam.model.settings import ModelSettings
+from jam.model.settings import ModelSettings, added
 from jam.sampler import time_grid
 from jam.song import Plan, SampleSettings, Singer, SingSettings, SongRequest, load_codec, load_network, load_style, takes
 from jam.timing import MAX_FRAMES, SLOTS_PER_FRAME, STYLE_WIDTH
@@ -130,7 +130,7 @@ def load_singer(settings: InferConfig, device: torch.device, heard: bool = True)
     e = settings.evaluation
     checkpoint = e.checkpoint_path or assets.fetch(assets.JAM_05)
     sample = SampleSettings(**{f.name: getattr(e.sample_kwargs, f.name) for f in fields(SampleSettings)})
-    model = load_network(checkpoint, settings.model.dit, device, e.precision)
+    model = load_network(checkpoint, settings.model.dit, device, e.precision, added(settings.model.lora))
     style = partial(load_style, e.style_type, e.style_path, device)
     encoder = style() if heard else None  # now, since a fault of the encoder is no fault of the first song that needs it
     return Singer(
@@ -185,7 +185,7 @@ def infer(settings: InferConfig) -> int:
 
     name = settings.evaluation.device
     _refuse_absent(name)
-    state = PartialState(cpu=name == "cpu", timeout=PATIENCE)
+    state = PartialState(cpu=_sings_on_cpu(name), timeout=PATIENCE)
     if not state.is_main_process:
         log.setLevel(logging.CRITICAL)  # what a process has to say, the main one says for it
     try:
@@ -209,7 +209,7 @@ def _infer(settings: InferConfig, state: PartialState, device: torch.device) -> 
         if state.is_main_process:
             with whole(folder.path / "generation_config.yaml") as part:
                 config.save(settings, part)
-        outcome = Run(settings, folder, device).sing(share, show=state.is_main_process)
+        outcome = Run(settings, folder, device, state.process_index).sing(share, show=state.is_main_process)
     except (OSError, ValueError) as error:
         outcome = Outcome(stopped=error)
     outcomes: list[Outcome] = gather_object([outcome])
@@ -226,6 +226,11 @@ def _infer(settings: InferConfig, state: PartialState, device: torch.device) -> 
         before = f" ({finished} were finished before; evaluation.overwrite=true sings them anew)" if finished else ""
         log.info("%d of %d songs are in %s%s", len(wishes) - len(failed), len(entries) * count, folder.path / "generated", before)
     return SOME_FAILED if problems else 0
+
+
+def _sings_on_cpu(device: str | None) -> bool:
+    """Whether the CPU is asked for or all there is; Accelerate must be told, or its processes do not find each other."""
+    return not torch.accelerator.is_available() if device is None else torch.device(device).type == "cpu"
 
 
 def _refuse_absent(device: str | None) -> None:
@@ -259,11 +264,12 @@ class Outcome:
 class Run:
     """One process' singing; the singer is loaded when there is something to sing."""
 
-    def __init__(self, settings: InferConfig, folder: records.ResultFolder, device: torch.device) -> None:
+    def __init__(self, settings: InferConfig, folder: records.ResultFolder, device: torch.device, process: int) -> None:
         e = settings.evaluation
-        self.settings, self.folder, self.device = settings, folder, device
+        self.settings, self.folder, self.device, self.process = settings, folder, device, process
         embedded = [assets.BUNDLE / file for file in EMBEDDED] if "nano" in (e.vae_type, e.style_type) else []
-        files = [e.checkpoint_path, e.vae_path, e.style_path, e.negative_style_prompt, e.dataset.phonemizer_checkpoint, *embedded]
+        chosen = [e.checkpoint_path, e.vae_path, e.style_path, e.negative_style_prompt, e.dataset.phonemizer_checkpoint]
+        files = [*chosen, *embedded, *(one.path for one in added(settings.model.lora))]
         self.fingerprint = records.fingerprint(_what_matters(settings), files)
 
     def sing(self, wishes: Sequence[Wish], show: bool) -> Outcome:
@@ -308,8 +314,9 @@ class Run:
         try:
             songs = singer.sing_batch(plans, progress)
             seconds = round((time.perf_counter() - began) / len(songs), 3)
+            facts = {"seed": self.settings.seed, "seconds_to_sing": seconds, "process": self.process}
             for song in songs:
-                self.folder.write(song, keys[song.request.name], {"seed": self.settings.seed, "seconds_to_sing": seconds})
+                self.folder.write(song, keys[song.request.name], facts)
         except ValueError as error:
             if len(plans) == 1:
                 return {plans[0].request.name: str(error)}
@@ -346,7 +353,7 @@ def _what_matters(settings: InferConfig) -> Any:
     for name in ("output_dir", "test_set_path", "batch_size", "num_samples", "overwrite", "device", "spectrograms"):
         kept.pop(name)
     kept["sample_kwargs"].pop("batch_infer_num")
-    return [settings.seed, kept, asdict(settings.model.dit)]
+    return [settings.seed, kept, asdict(settings.model.dit), *([one.path, one.weight] for one in added(settings.model.lora))]
 
 
 def main(words: list[str]) -> int:

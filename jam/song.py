@@ -27,9 +27,11 @@ from jam.guidance import GuidanceSettings, guided
 from jam.lyrics.grid import Filler, slots
 from jam.lyrics.phonemes import Phonemizer
 from jam.lyrics.words import Word, validate
+from jam.model import lora as adapters
 from jam.model import weights
 from jam.model.dit import DiT, DiTSettings
 from jam.model.precision import choose
+from jam.model.settings import Added, added
 from jam.randomness import generator
 from jam.sampler import euler, time_grid
 from jam.style.clip import clip
@@ -149,13 +151,15 @@ class Singer:
         model: str | Path = "nano",
         *,
         vae: str = "diffrhythm",
+        lora: Any = None,
         device: str | torch.device | None = None,
         precision: str = "auto",
         settings: SingSettings | None = None,
     ) -> Singer:
         """`nano` (the embedded singer), `jam-0.5` (from the hub or its cache), or a checkpoint of JAM-0.5's layout.
 
-        `vae` (diffrhythm or stable_audio) is the codec of a model other than `nano`. Raises what the parts' own loaders raise.
+        `vae` (diffrhythm or stable_audio) is the codec of a model other than `nano`. `lora` is as the setting `model.lora`: an adapter's
+        folder, `{"path": FOLDER, "weight": 0.5}`, or a list of these. Raises what the parts' own loaders raise.
         """
         device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         if model == "nano":
@@ -168,7 +172,7 @@ class Singer:
             sample = SampleSettings(**weights.read_extra(checkpoint, "sample"))
             settings = SingSettings(sample=sample, **weights.read_extra(checkpoint, "lyrics"))
         return cls(
-            load_network(checkpoint, None, device, precision),
+            load_network(checkpoint, None, device, precision, added(lora)),
             phonemizer,
             lambda: load_style(kinds[0], None, device),
             load_codec(kinds[1], None, device),
@@ -270,9 +274,20 @@ class Singer:
         return decode_chunked(self.codec.decode, latents, s.chunked_size, s.chunked_overlap)
 
 
-def load_network(checkpoint: str | Path, settings: DiTSettings | None, device: torch.device, precision: str) -> DiT:
-    """The network of a checkpoint in the number type that `precision` means on `device`."""
-    return weights.load(checkpoint, settings, device, choose(precision, device))
+def load_network(
+    checkpoint: str | Path, settings: DiTSettings | None, device: torch.device, precision: str, lora: Sequence[Added] = ()
+) -> DiT:
+    """The network of a checkpoint, with adapters added, in the number type that `precision` means on `device`.
+
+    Raises ValueError for what `jam.model.weights` and `jam.model.lora` refuse, such as an adapter of another network.
+    """
+    dtype = choose(precision, device)
+    if not lora:
+        return weights.load(checkpoint, settings, device, dtype)
+    pairs = [(adapters.read(one.path), one.weight) for one in lora]
+    file = weights.find(checkpoint)
+    tensors = adapters.merged(weights.read_tensors(file), pairs, file)
+    return weights.build(tensors, weights.read_settings(file) or settings or DiTSettings(), file, device, dtype)
 
 
 def load_style(kind: str, path: str | None, device: torch.device) -> StyleEncoder:

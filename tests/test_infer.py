@@ -15,8 +15,12 @@ import torch
 from jam import assets, config, infer
 from jam.lyrics import formats
 from jam.lyrics.phonemes import Phonemizer
-from jam.model import weights
+from jam.model import lora, weights
 from jam.model.dit import DiT, DiTSettings
+from jam.model.lora import LoraSettings
+from jam.model.settings import Added, added
+from jam.randomness import generator
+from jam.song import Singer
 from jam.timing import FRAME_SAMPLES, SAMPLE_RATE
 
 ROOT = Path(__file__).parent.parent
@@ -372,25 +376,126 @@ def test_a_negative_style_changes_the_song(desk, tmp_path):
     assert not torch.allclose(desk.latents("a"), desk.latents("a", "again"), atol=1e-3)
 
 
-def test_two_processes_share_the_songs_and_sing_them_as_one_does(desk):
-    """Takes long: it starts three Pythons, as people do."""
+def adapter(folder: Path, base: DiT, seed: int = 0) -> Path:
+    """An adapter of `base` as training writes it; puts it into `base` too."""
+    sha256, settings = weights.fingerprint(base.state_dict()), LoraSettings(rank=2)
+    lora.attach(base, settings)
+    with torch.no_grad():
+        for name, value in lora.trained(base).items():
+            value.normal_(std=0.5, generator=generator("test", seed, name))
+    return lora.save(folder, lora.trained(base), settings, base.settings, sha256)
+
+
+def test_an_adapter_is_sung_with_and_another_one_or_another_weight_sings_anew(desk, caplog):
+    """Takes long: eight runs."""
+    first, second = (adapter(desk.folder / name, tiny(), seed) for seed, name in enumerate(("first", "second")))
+    desk.song("a")
+    latents = []
+    for value in ("null", first, second, f"[{{path: {first}, weight: 0.5}}, {{path: {second}}}]"):
+        assert desk.sing(f"model.lora={value}") == 0
+        assert caplog.messages[-1].endswith("1 of 1 songs are in " + str(desk.folder / "outputs" / "generated"))
+        latents.append(desk.latents("a"))
+    for i in range(4):
+        assert not any(torch.allclose(latents[i], other, atol=1e-3) for other in latents[:i])
+    assert desk.sing(f"model.lora=[{{path: {first}, weight: 0}}]") == 0
+    assert torch.equal(desk.latents("a"), latents[0])
+    assert desk.sing(f"model.lora={first}") == 0
+    before = desk.sung()
+    assert desk.sing(f"model.lora=[{{path: {first}, weight: 1}}]") == 0 and desk.sung() == before  # the same, said otherwise
+    adapter(first, tiny(), seed=5)
+    assert desk.sing(f"model.lora={first}") == 0 and desk.sung() != before  # another adapter in the same place
+
+
+def test_the_settings_of_a_run_with_adapters_sing_the_same_again(desk):
+    path = adapter(desk.folder / "adapter", tiny())
+    desk.song("a")
+    assert desk.sing(f"model.lora=[{{path: {path}, weight: 0.5}}]") == 0
+    stored = f"config={desk.folder / 'outputs' / 'generation_config.yaml'}"
+    assert config.run(infer.main, [stored, desk.others("again")]) == 0
+    assert torch.equal(desk.latents("a"), desk.latents("a", "again"))
+
+
+def test_an_adapter_of_another_network_is_refused_in_one_line(desk, caplog):
+    path = adapter(desk.folder / "adapter", tiny(seed=1))
+    desk.song("a")
+    assert desk.sing(f"model.lora={path}") == config.BAD_INPUT
+    assert f"error: {path}: trained on the network " in caplog.messages[-1] and "\n" not in caplog.messages[-1]
+    assert desk.sing("model.lora=absent") == config.BAD_INPUT
+    assert caplog.messages[-1].startswith("error: absent: not an adapter (no base.json)")
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("null", []),
+        ("a", [Added("a", 1.0)]),
+        ("[a, b]", [Added("a", 1.0), Added("b", 1.0)]),
+        ("{path: a, weight: 2}", [Added("a", 2.0)]),
+        ("[{path: a, weight: 0.5}, {path: b}]", [Added("a", 0.5), Added("b", 1.0)]),
+        ("3", "model.lora holds 3; give an adapter's folder"),
+        ("[{paths: a}]", "model.lora holds {'paths': 'a'}"),
+        ("[{path: 3}]", "model.lora has the path 3"),
+        ("[{path: a, weight: x}]", "model.lora has the weight 'x' for a"),
+        ("[{path: a, weight: .nan}]", "model.lora has the weight nan for a"),
+    ],
+)
+def test_adapters_are_named_by_a_folder_a_mapping_or_a_list(word, meant):
+    if isinstance(meant, list):
+        assert added(infer.load_config([f"model.lora={word}"]).model.lora) == meant
+        return
+    with pytest.raises(ValueError, match=meant):
+        infer.load_config([f"model.lora={word}"])
+
+
+def test_nobodys_flow_error_is_said_in_three_ways():
+    for word, meant in (("null", "none"), ("false", "none"), ("none", "none"), ("win", "win"), ("gt", "gt")):
+        assert infer.load_config([f"model.cfm.sft={word}"]).model.cfm.sft == meant
+    with pytest.raises(ValueError, match="model.cfm.sft is lose; choose none, win, gt"):
+        infer.load_config(["model.cfm.sft=lose"])
+
+
+def test_the_embedded_singer_takes_an_adapter(tmp_path):
+    stored = weights.read_tensors(assets.BUNDLE / "model")
+    unmerged = weights.load(assets.BUNDLE / "model")
+    lora.attach(unmerged, LoraSettings(rank=2))
+    with torch.no_grad():
+        for name, value in lora.trained(unmerged).items():
+            value.normal_(std=0.05, generator=generator("test", name))
+    path = lora.save(tmp_path, lora.trained(unmerged), LoraSettings(rank=2), unmerged.settings, weights.fingerprint(stored))
+    singer = Singer.load("nano", lora={"path": path, "weight": 0.5}, device="cpu", precision="float32")
+    name = "transformer_blocks.3.self_attn.k_proj"
+    a, b = (lora.trained(unmerged)[f"{name}.lora_{part}.default.weight"] for part in "AB")
+    assert torch.allclose(singer.model.state_dict()[f"{name}.weight"], stored[f"{name}.weight"].float() + 0.5 * b @ a, atol=1e-6)
+
+
+LAUNCHERS = {
+    "torchrun": ["torch.distributed.run", "--standalone", "--nproc_per_node", "2"],
+    "accelerate": ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no"]
+    + ["--dynamo_backend", "no", "--main_process_port", "0"],
+}
+
+
+@pytest.mark.skipif(torch.accelerator.is_available(), reason="the processes are to find by themselves that there are only CPUs")
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_two_processes_share_the_songs_and_sing_them_as_one_does(desk, launcher):
+    """Takes long: it starts three Pythons, as people do. The device is left to them: evaluation.device is null."""
     desk.lyrics("foreign.json", [{"start": 0.1, "end": 0.9, "word": "дом"}])
     for name in "abc":
         desk.song(name)
     desk.song("d", "foreign.json")  # the second process'
     desk.song("e", lyrics="absent.json")
     assert desk.sing() == infer.SOME_FAILED
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"]
-    launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0", "-m", "jam.infer"]
+    launch = [sys.executable, "-m", *LAUNCHERS[launcher], "-m", "jam.infer"]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    result = subprocess.run([*launch, *desk.words(desk.others("shared"))], env=environment, capture_output=True, text=True, cwd=desk.folder)
+    words = desk.words(desk.others("shared"), "evaluation.device=null")
+    result = subprocess.run([*launch, *words], env=environment, capture_output=True, text=True, cwd=desk.folder)
     assert result.returncode != 0
     for name in "abc":
         assert torch.allclose(desk.latents(name), desk.latents(name, "shared"), atol=1e-4)
     records = desk.folder / "shared" / "local_files"
     assert sorted(path.stem for path in records.iterdir()) == ["a", "b", "c"]
     stored = json.loads((desk.folder / "shared" / "generation_metadata.json").read_text())
-    assert [song["name"] for song in stored["songs"]] == ["a", "b", "c"]
+    assert [(song["name"], song["process"]) for song in stored["songs"]] == [("a", 0), ("b", 1), ("c", 0)]
     said = [line for line in result.stderr.splitlines() if line.startswith("not sung: ")]
     assert len(said) == 2 and "song 5 (e)" in said[0] and "song 4 (d)" in said[1]
     assert result.stderr.count("3 of 5 songs are in") == 1

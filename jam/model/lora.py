@@ -47,13 +47,13 @@ class LoraSettings:
     def __post_init__(self) -> None:
         object.__setattr__(self, "targets", tuple(self.targets))
         if self.rank < 0:
-            raise ValueError(f"lora.rank is {self.rank}; give a number from 1, or 0 for no adapter")
+            raise ValueError(f"training.lora.rank is {self.rank}; give a number from 1, or 0 for no adapter")
         if self.alpha is not None and not (math.isfinite(self.alpha) and self.alpha > 0):
-            raise ValueError(f"lora.alpha is {self.alpha}; give a number above 0, or null for the rank")
+            raise ValueError(f"training.lora.alpha is {self.alpha}; give a number above 0, or null for the rank")
         if not 0 <= self.dropout < 1:
-            raise ValueError(f"lora.dropout is {self.dropout}; give a share from 0 to below 1")
+            raise ValueError(f"training.lora.dropout is {self.dropout}; give a share from 0 to below 1")
         if self.rank and not self.targets:
-            raise ValueError("lora.targets is empty; name layers such as q_proj")
+            raise ValueError("training.lora.targets is empty; name layers such as q_proj")
 
     @property
     def scale(self) -> float:
@@ -102,7 +102,8 @@ def matched(model: nn.Module, targets: Iterable[str]) -> list[str]:
     missed = [target for target, names in found.items() if not names]
     if missed:
         known = sorted({name.rpartition(".")[2] for name in linear} - {"0", "2"})
-        raise ValueError(f"lora.targets: {', '.join(missed)} is the name of no Linear layer; there are {', '.join(known)} and others")
+        names = ", ".join(missed)
+        raise ValueError(f"training.lora.targets: {names} is the name of no Linear layer; there are {', '.join(known)} and others")
     meant = {name for names in found.values() for name in names}
     return [name for name in linear if name in meant]
 
@@ -113,7 +114,7 @@ def _means(target: str, name: str) -> bool:
     try:
         return re.fullmatch(target, name) is not None
     except re.error as error:
-        raise ValueError(f"lora.targets: {target} is neither a name nor a regular expression ({error})") from error
+        raise ValueError(f"training.lora.targets: {target} is neither a name nor a regular expression ({error})") from error
 
 
 def _is_adapted(model: nn.Module) -> bool:

@@ -122,13 +122,22 @@ def load(
     return build(read_tensors(path), read_settings(path) or settings or DiTSettings(), find(path), device, dtype)
 
 
+def expected(settings: DiTSettings) -> dict[str, Tensor]:
+    """The tensors that a network of these sizes has, by name, without values: what `check` compares with."""
+    return _empty(settings).state_dict()
+
+
+def _empty(settings: DiTSettings) -> DiT:
+    with torch.device("meta"):
+        return DiT(settings)
+
+
 def build(tensors: dict[str, Tensor], settings: DiTSettings, where: str | Path, device: torch.device | str, dtype: torch.dtype) -> DiT:
     """The network that `tensors` (read from `where`) make; for inference. Raises ValueError as `check` does.
 
     It takes each tensor out of `tensors` as it converts it, so that memory never holds all of them twice.
     """
-    with torch.device("meta"):
-        model = DiT(settings)
+    model = _empty(settings)
     check(model.state_dict(), tensors, where)
     converted = {name: tensors.pop(name).to(device=device, dtype=dtype) for name in list(tensors)}
     model.load_state_dict(converted, strict=True, assign=True)

@@ -115,11 +115,11 @@ def test_targets_that_mean_nothing_are_named(targets, said):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"rank": -1}, "lora.rank is -1"),
-        ({"rank": 2, "alpha": 0.0}, "lora.alpha is 0.0"),
-        ({"alpha": float("nan")}, "lora.alpha is nan"),
-        ({"dropout": 1.0}, "lora.dropout is 1.0"),
-        ({"rank": 2, "targets": ()}, "lora.targets is empty"),
+        ({"rank": -1}, "training.lora.rank is -1"),
+        ({"rank": 2, "alpha": 0.0}, "training.lora.alpha is 0.0"),
+        ({"alpha": float("nan")}, "training.lora.alpha is nan"),
+        ({"dropout": 1.0}, "training.lora.dropout is 1.0"),
+        ({"rank": 2, "targets": ()}, "training.lora.targets is empty"),
     ],
 )
 def test_settings_that_cannot_be_used_are_refused(given, said):
