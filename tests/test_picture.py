@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from jam.lyrics.words import Word
-from jam.picture import MELS, RANGE_DB, draw, mel_spectrogram
+from jam.picture import MELS, RANGE_DB, draw, draw_latent, mel_spectrogram
 
 WORDS = (Word(0.1, 0.5, "river"), Word(0.5, 0.9, "$moon$"), Word(1.0, 1.0, "月"), Word(1.1, 1.2, "", "luː"))
 
@@ -32,3 +32,14 @@ def test_a_picture_opens_and_any_letters_are_drawn_without_complaint(tmp_path, t
         path = draw(tmp_path / "deep" / "song.png", tone(440, 1.5), words, r"5$ for \$ $x_ 月")
     assert imread(path).shape == (420, 800, 4)
     assert [file.name for file in path.parent.iterdir()] == ["song.png"]
+
+
+@pytest.mark.parametrize("words", [WORDS, ()])
+@pytest.mark.parametrize("latents", [torch.randn(40, 64), torch.zeros(1, 64)])
+def test_latents_are_drawn_with_their_words(tmp_path, latents, words):
+    from matplotlib.image import imread
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        path = draw_latent(tmp_path / "latent.png", latents, words, "$ 月")
+    assert imread(path).shape == (420, 800, 4)

@@ -78,7 +78,7 @@ def decode(sample: Mapping[str, Any]) -> Recording:
         raise ValueError(f"has {sample['__twice__']} twice")
     latent, style = (read_tensor(sample[name], name) for name in ("latent.pt", "style.pt"))
     styles = style.float().reshape(-1, style.shape[-1]) if style.ndim and style.numel() else style
-    if styles.ndim != 2 or styles.shape[1] != STYLE_WIDTH or not torch.isfinite(styles).all():
+    if styles.ndim != 2 or styles.shape[1] != STYLE_WIDTH or not len(styles) or not torch.isfinite(styles).all():
         raise ValueError(f"style.pt is {list(style.shape)} or not finite; expected [512] or [n, 512] numbers")
     try:
         lyrics = json.loads(sample["json"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import get_args
 
 import torch
 
-from jam.data.example import CropSettings
+from jam.data.example import CropSettings, read_tensor
 from jam.data.shards import ShardSettings
 from jam.lyrics.grid import Filler
 from jam.timing import LATENT_CHANNELS, MAX_FRAMES, SAMPLE_RATE, SLOTS_PER_FRAME
@@ -106,11 +105,11 @@ def read_silence(path: str | None, of_vae: Callable[[], torch.Tensor] | None = N
 def _stored_silence(path: str) -> torch.Tensor:
     if not Path(path).is_file():
         raise ValueError(f"{path}: no such file; data.train_dataset.silence_latent_path names a .pt or .npy of {LATENT_CHANNELS} numbers")
-    try:
-        if path.endswith(".npy"):
-            import numpy as np
+    if not path.endswith(".npy"):
+        return read_tensor(Path(path).read_bytes(), path)
+    import numpy as np
 
-            return torch.as_tensor(np.load(path, allow_pickle=False))
-        return torch.as_tensor(torch.load(path, map_location="cpu", weights_only=True))
-    except (ValueError, TypeError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+    try:
+        return torch.as_tensor(np.load(path, allow_pickle=False))
+    except (ValueError, TypeError, EOFError) as error:
         raise ValueError(f"{path}: holds no numbers that can be read; give a .npy or .pt of {LATENT_CHANNELS} numbers") from error

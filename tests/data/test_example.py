@@ -1,11 +1,15 @@
 """The only crop: a stored song becomes an example with the latents, style and words of one place."""
 
+import io
+import pickle
+from pathlib import Path
+
 import pytest
 import torch
 
 from jam.conditions import Conditions
 from jam.data.collate import collate
-from jam.data.example import CropSettings, Recording, draw_latents, make_example
+from jam.data.example import CropSettings, Recording, decode, draw_latents, make_example
 from jam.lyrics.grid import slots
 from jam.lyrics.words import Word
 from jam.timing import Span, frames_to_seconds
@@ -73,10 +77,12 @@ def test_a_stored_song_and_a_requested_one_with_the_same_words_have_equal_condit
 
 def test_short_songs_go_on_in_silence():
     examples = [make_example(recording(frames), CropSettings(max_frames=24), ids_of, drawn()) for frames in (10, 24)]
-    batch = collate(examples, torch.full((64,), -7.0), 24)
+    batch = collate(examples, torch.full((64,), -7.0), 24, ["0:0:k", "0:1:k"])
     assert batch.x_1.shape == (2, 24, 64)
     assert batch.x_1[0, 10:].eq(-7).all() and batch.x_1[0, 9, 0] == 9 and not batch.x_1[1].eq(-7).any()
     assert batch.seconds == pytest.approx(frames_to_seconds(34))
+    assert (len(batch), batch.keys, batch.draws) == (2, ("k", "k"), ("0:0:k", "0:1:k"))
+    assert batch.to("meta").x_1.is_meta and batch.to("meta").draws == batch.draws
 
 
 @pytest.mark.parametrize(
@@ -88,5 +94,75 @@ def test_short_songs_go_on_in_silence():
     ],
 )
 def test_broken_latents_are_refused_by_name(latent, said):
-    with pytest.raises(ValueError, match=f"k: .*{said}"):
+    with pytest.raises(ValueError, match=said):
         make_example(Recording("k", latent, torch.eye(512)[:1], ()), CropSettings(max_frames=16), ids_of, drawn())
+
+
+def test_a_style_that_a_song_lacks_is_named():
+    with pytest.raises(ValueError, match="has 3 styles, none of index 3; change always_use_style_index"):
+        make_example(recording(), CropSettings(max_frames=16, always_use_style_index=3), ids_of, drawn())
+
+
+def stored(song, **parts) -> dict:
+    return {"__key__": "k"} | {name.partition(".")[2]: data for name, data in song("k", **parts).items()}
+
+
+def test_a_stored_song_has_words_and_any_number_of_styles(song):
+    assert decode(stored(song)).styles.shape == (1, 512)
+    many = decode(stored(song, **{"style.pt": torch.ones(3, 512, dtype=torch.float16)}))
+    assert many.styles.shape == (3, 512) and many.styles.dtype == torch.float32
+    assert many.words == (Word(0.0, 0.2, "la", "la"),) and many.latent.shape == (128, 12)
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ({"style.pt": None, "json": None}, "has no style.pt, json"),
+        ({"style.pt": torch.zeros(7)}, r"style.pt is \[7\]"),
+        ({"style.pt": torch.zeros(0, 512)}, r"style.pt is \[0, 512\]"),
+        ({"style.pt": torch.full((512,), torch.inf)}, "not finite"),
+        ({"style.pt": torch.tensor(1.0)}, r"style.pt is \[\]"),
+        ({"latent.pt": b"broken"}, "latent.pt: is not a readable tensor"),
+        ({"latent.pt": torch.zeros(128, 4, dtype=torch.complex64)}, "latent.pt: holds a tensor that is not of plain numbers"),
+        ({"latent.pt": torch.zeros(128, 4).to_sparse()}, "not of plain numbers"),
+        ({"json": b"{"}, "json cannot be read"),
+        ({"json": b"[" * 100_000}, "json cannot be read"),
+        ({"json": b"\xff"}, "json cannot be read"),
+        ({"json": {"word": [{"start": 2, "end": 1, "word": "x"}]}}, "word 1"),
+        ({"json": {"words": []}}, "has no 'word' list"),
+    ],
+)
+def test_a_broken_song_is_refused_with_what_is_wrong(song, parts, said):
+    with pytest.raises(ValueError, match=said) as error:
+        decode(stored(song, **parts))
+    assert "\n" not in str(error.value)
+
+
+def test_no_damage_to_a_tensor_is_more_than_a_refusal(song):
+    whole = stored(song, frames=3)
+    draw = torch.Generator().manual_seed(0)
+    for _ in range(300):
+        content = bytearray(whole["style.pt"])
+        at, value = torch.randint(min(900, len(content)), (1,), generator=draw), torch.randint(256, (1,), generator=draw)
+        content[int(at)] = int(value)
+        try:
+            decode(whole | {"style.pt": bytes(content)})
+        except ValueError as error:
+            assert "style.pt" in str(error)
+
+
+def test_a_tensor_that_hides_code_is_refused(song, tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "ran",))
+
+    for save in (pickle.dumps, saved):
+        with pytest.raises(ValueError, match="not a readable tensor"):
+            decode(stored(song, **{"latent.pt": save(Evil())}))
+    assert not (tmp_path / "ran").exists()
+
+
+def saved(value: object) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    return buffer.getvalue()
