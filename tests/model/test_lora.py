@@ -58,6 +58,7 @@ def adapted(*names: object, settings: LoraSettings = SETTINGS) -> DiT:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_a_fresh_adapter_changes_nothing_and_is_float32(dtype):
+    """Takes long at first: peft is loaded."""
     model = tiny().to(dtype)
     before = velocity(model)
     lora.attach(model, SETTINGS)
