@@ -85,16 +85,12 @@ def _known(context: Tensor | None) -> Tensor:
     return context
 
 
-def drop_out(
-    conditions: Conditions, dual_drop_prob: Sequence[float], generator: torch.Generator, lyrics_drop_prob: float = 0.0
-) -> Conditions:
-    """Training drop-out, drawn for each song: style with probability `dual_drop_prob[0]`, where it is dropped lyrics too with
+def drop_out(conditions: Conditions, dual_drop_prob: Sequence[float], draws: Tensor, lyrics_drop_prob: float = 0.0) -> Conditions:
+    """Training drop-out, song by song: style with probability `dual_drop_prob[0]`, where it is dropped lyrics too with
     `dual_drop_prob[1]`; and, apart from that, lyrics alone with `lyrics_drop_prob` (0 in JAM-0.5).
 
-    `generator` is a CPU generator, so that the draws are the same on every device.
+    `draws` are (B, 3) uniform numbers.
     """
-    draws = torch.rand(3, len(conditions), generator=generator)
-    style = draws[0] < dual_drop_prob[0]
-    lyrics = (style & (draws[1] < dual_drop_prob[1])) | (draws[2] < lyrics_drop_prob)
-    device = conditions.slots.device
-    return conditions.without(lyrics=lyrics.to(device), style=style.to(device))
+    first, second, third = draws.to(conditions.slots.device).unbind(dim=1)  # (B,) each
+    style = first < dual_drop_prob[0]
+    return conditions.without(lyrics=(style & (second < dual_drop_prob[1])) | (third < lyrics_drop_prob), style=style)

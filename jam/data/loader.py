@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -103,7 +103,7 @@ class Loader:
             "places": list(self._places),
         }
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Generator[Any]:
         """The batches from here on. Raises ValueError, in one line, where the source cannot go on, OSError where a worker was killed."""
         for slot, delivery in self._deliveries():
             self.broken += len(delivery.broken)

@@ -64,6 +64,12 @@ class Prepared:
     cos: Tensor  # (T, D / heads) rotary tables
     sin: Tensor
 
+    def repeated(self, copies: int) -> Prepared:
+        """The same songs `copies` times, block after block."""
+        context = None if self.context is None else self.context.repeat(copies, 1, 1)
+        lyrics, style, scalars = self.lyrics.repeat(copies, 1, 1), self.style.repeat(copies, 1), self.scalars.repeat(copies, 1)
+        return Prepared(lyrics, style, scalars, context, self.cos, self.sin)
+
     def last(self, songs: int) -> Prepared:
         """Only the last `songs` songs."""
         context = None if self.context is None else self.context[-songs:]
@@ -174,4 +180,7 @@ class DiT(nn.Module):
         return self.proj_out(self.norm_out(x, c)).float()  # (B, T, C)
 
     def forward(self, x_t: Tensor, t: Tensor, conditions: Conditions) -> Tensor:
-        return self.velocity(x_t, t, self.prepare(conditions))
+        """Velocities of B songs, or of k latents of each of them (k B rows, block after block), whose conditions are encoded once."""
+        prepared = self.prepare(conditions)
+        copies = len(x_t) // len(conditions)
+        return self.velocity(x_t, t, prepared if copies == 1 else prepared.repeated(copies))
