@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import threading
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -129,7 +130,7 @@ class Loader:
             worker_init_fn=_prepare_worker,
             generator=torch.Generator(),  # DataLoader draws a seed: not from the run's own random numbers
         )
-        iterator = iter(loader)
+        iterator = _start(loader)
         workers = list(getattr(iterator, "_workers", ()))
         try:
             while (handed := _next(iterator)) is not None:
@@ -160,11 +161,21 @@ class _Readers(IterableDataset):
             yield slot, Delivery(None, place, stopped=" ".join(str(error).split()))
 
 
+def _start(loader: DataLoader) -> Iterator[tuple[int, Delivery]]:
+    """The loader's iterator. A worker that dies is told where its batch is asked for, not, as torch has it, wherever the run is then."""
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGCHLD"):
+        return iter(loader)
+    before = signal.getsignal(signal.SIGCHLD)
+    iterator = iter(loader)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL if before is None else before)
+    return iterator
+
+
 def _next(iterator: Iterator[tuple[int, Delivery]]) -> tuple[int, Delivery] | None:
     try:
         return next(iterator, None)
     except RuntimeError as error:
-        if "exited unexpectedly" in str(error) or "killed by signal" in str(error):
+        if "exited unexpectedly" in str(error):
             raise OSError(
                 "a worker process that reads songs was killed, perhaps for want of memory; lower data.train_dataloader.num_workers or "
                 "prefetch_factor, or data.train_dataset.shuffle_songs"

@@ -13,6 +13,8 @@ import torch
 
 from jam.data.loader import Delivery, Loader, LoaderSettings, Place
 
+MP_PATIENCE = "torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL"  # how long torch waits for a worker, 5 s
+
 
 @dataclass
 class Numbers:
@@ -101,9 +103,11 @@ def test_a_source_that_cannot_go_on_stops_the_run_in_one_line_after_what_came_be
     assert found == [0, 1, 2, 3, 4]
 
 
-def test_a_worker_that_is_killed_is_told_with_what_to_do():
+def test_a_worker_that_is_killed_is_told_with_what_to_do_where_its_batch_is_asked_for(monkeypatch):
+    monkeypatch.setattr(MP_PATIENCE, 0.2)
     with pytest.raises(OSError, match="was killed, perhaps for want of memory; lower data.train_dataloader.num_workers"):
-        take(load(2, Numbers(5, "dies")), 9)
+        for _ in load(2, Numbers(5, "dies")):
+            time.sleep(0.1)
 
 
 def test_a_fault_of_ours_keeps_its_traceback():
@@ -121,7 +125,7 @@ def test_workers_do_not_hear_signals_that_are_meant_for_the_loop():
 
 
 def test_a_worker_that_hangs_does_not_keep_the_run_from_ending(monkeypatch):
-    monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.2)  # torch's patience with it, 5 s
+    monkeypatch.setattr(MP_PATIENCE, 0.2)
     loader = iter(load(1, Numbers(1, "hangs")))
     pid = int(next(loader)[1])
     started = time.monotonic()
