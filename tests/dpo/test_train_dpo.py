@@ -1,6 +1,5 @@
 """The whole entry on a tiny network: its settings, its runs, its resumption, and the planted preference that it has to learn."""
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,7 @@ from jam.dpo.reference import ERRORS_FILE
 from jam.dpo.train_dpo import DPOConfig, main
 from jam.model import weights
 from jam.training import checkpoint
-from jam.training.loop import METRICS
-from tests.dpo.made import FRAMES, TINY, tiny, write_pairs
+from tests.dpo.made import TINY, records_in, tiny, words_of, write_pairs
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,26 +23,20 @@ def tune(tmp_path):
     base = weights.save(tiny().state_dict(), TINY, tmp_path / "base").parent
     listing = write_pairs(tmp_path / "pairs")
 
-    def run(name: str, *words: str, **changes: Any) -> list[dict[str, float]]:
-        sizes = {name: getattr(TINY, name) for name in ("dim", "depth", "heads", "text_dim", "conv_layers", "cond_dim")}
-        given = {
-            "max_frames": FRAMES,
-            **{f"model.dit.{name}": value for name, value in sizes.items()},
-            **{f"{section}.max_frames": FRAMES for section in ("model.cfm", "model.dit", "data.train_dataset")},
-            "data.train_dataset.dpo_json_path": listing,
-            "data.train_dataset.phonemizer_checkpoint": ROOT / "externals/nano/phonemizer.pt",
-            "data.train_dataloader.batch_size": 2,
-            "training.resume_from_safetensors": base,
-            "training.checkpoint_path": tmp_path / name,
-            "training.precision": "float32",
-            "training.learning_rate": 1e-3,
-            "training.num_warmup_updates": 1,
-            "training.max_steps": 8,
-            "training.log_every": 2,
-            "training.beta_dpo": 50,
-        } | {key.replace("__", "."): value for key, value in changes.items()}
-        main([*(f"{key}={value}" for key, value in given.items()), *words])
-        return [json.loads(line) for line in (tmp_path / name / METRICS).read_text().splitlines()]
+    def run(name: str, **changes: Any) -> list[dict[str, float]]:
+        settings = {
+            "data__train_dataset__dpo_json_path": listing,
+            "data__train_dataloader__batch_size": 2,
+            "training__resume_from_safetensors": base,
+            "training__checkpoint_path": tmp_path / name,
+            "training__learning_rate": 1e-3,
+            "training__num_warmup_updates": 1,
+            "training__max_steps": 8,
+            "training__log_every": 2,
+            "training__beta_dpo": 50,
+        }
+        main(words_of(TINY, **settings | changes))
+        return records_in(tmp_path / name)
 
     return run
 
