@@ -233,7 +233,7 @@ def main(words: Sequence[str]) -> None:
     """Entry: trains with the command line's settings, or tells what that would take."""
     settings = config.load(TrainConfig, words)
     if settings.plan:
-        sys.stdout.write(plan(settings))
+        sys.stdout.write(f"{plan(settings)}\n")
     else:
         train(settings)
 

@@ -2,13 +2,14 @@
 
     python tests/bench/kills.py [steps=200] [kills=10] [processes=1] [workers=1] [seed=0]
 
-Real shards, `python -m jam.train`, checkpoints every seven steps. Moments are drawn over the time that the whole run took, so that they
-fall into starting, training and saving alike. It prints the greatest difference of weights, moving average and logged losses, which should
-be 0 for one process and at most 1e-6 for several (gloo).
+Real shards, `python -m jam.train`, checkpoints every seven steps. A kill comes a random moment after a random step was logged, so that it
+falls into a step, a line of the log or a checkpoint being written. It prints the greatest difference of weights, moving average and logged
+losses, which should be 0 for one process and at most 1e-6 for several (gloo).
 """
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -19,23 +20,30 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
-from jam.training import checkpoint  # noqa: E402
-from tests.test_train import Desk, read  # noqa: E402
-from tests.training.test_loop import losses  # noqa: E402
+from jam.training import checkpoint
+from tests.test_train import Desk, read
+from tests.training.test_loop import losses
 
 
-def live(desk: Desk, run: str, words: list[str], processes: int, seconds: float | None) -> bool:
-    """One life of a run, killed after so many seconds; whether it came to its end."""
+def live(desk: Desk, run: str, words: list[str], processes: int, step: int | None, delay: float = 0.0) -> bool:
+    """One life of a run, killed `delay` seconds after a step was logged; whether it came to its end."""
     process = desk.start(run, *words, processes=processes)
-    began = time.monotonic()
-    while process.poll() is None and (seconds is None or time.monotonic() - began < seconds):
-        time.sleep(0.005)
+    log = desk.folder / run / "metrics.jsonl"
+    while process.poll() is None and (step is None or logged(log) < step):
+        time.sleep(0.002)
+    time.sleep(delay)
     if process.poll() is None:
         for child in children(process.pid):
             os.kill(child, signal.SIGKILL)
         process.kill()
     process.wait()
     return process.returncode == 0
+
+
+def logged(log: Path) -> int:
+    """The last step of a log."""
+    whole = [line for line in read(log) if line.endswith("}")]
+    return json.loads(whole[-1])["step"] if whole else 0
 
 
 def children(parent: int) -> list[int]:
@@ -65,18 +73,14 @@ def main(words: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         desk = Desk(Path(folder))
         more = [f"training.max_steps={steps}", "training.last_per_steps=7", f"data.train_dataloader.num_workers={given.get('workers', 1)}"]
-        began = time.monotonic()
         assert live(desk, "whole", more, processes, None)
-        whole = time.monotonic() - began
         done = 0
-        for _ in range(kills):
-            if live(desk, "killed", more, processes, moments.uniform(0, whole)):
-                break
-            done += 1
+        for step in sorted(moments.sample(range(1, steps - 10), kills)):
+            ended = live(desk, "killed", more, processes, step, moments.uniform(0, 0.3))
             newest = checkpoint.newest(desk.folder / "killed")
             at = 0 if newest is None else checkpoint.load(newest)["step"]
-            logged = len(read(desk.folder / "killed" / "metrics.jsonl"))
-            sys.stdout.write(f"kill {done}: {logged} steps logged, checkpoint of step {at}\n")
+            done += not ended
+            sys.stdout.write(f"kill {done}: step {logged(desk.folder / 'killed' / 'metrics.jsonl')}, checkpoint of step {at}\n")
         while not live(desk, "killed", more, processes, None):
             pass
         expected, found = desk.state("whole"), desk.state("killed")

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 from jam.training import checkpoint
 from tests.training.test_loop import losses, metrics, same
