@@ -111,7 +111,7 @@ class Hooks:
     """What a stage adds to the loop; each is called in every process."""
 
     validate: Callable[[nn.Module], dict[str, float]] | None = None  # each `valid_every` steps, the averaged weights laid in
-    sing: Callable[[nn.Module, int], None] | None = None  # each `samples.every` steps, likewise
+    sing: Callable[[nn.Module, int], int] | None = None  # each `samples.every` steps, likewise -> how many songs it sang
     judge: Callable[[Mapping[str, float]], str | None] | None = None  # a reason to stop, from a record
     watch: Callable[[Mapping[str, float], int], None] | None = None  # a record and its step; in the main process only
 
@@ -280,13 +280,13 @@ def _record(training: Training, songs: Loader, rate: float, flops: tuple[float, 
 def _look(training: Training, hooks: Hooks) -> dict[str, float]:
     """Validates and sings where it is time for it, with the averaged weights."""
     settings, step = training.settings, training.run.step
-    found = {}
+    found: dict[str, float] = {}
     if hooks.validate is not None and step % settings.valid_every == 0:
         with training.averaged(), training.accelerator.autocast():
             found = {f"valid_{name}": value for name, value in hooks.validate(training.prepared).items()}
     if hooks.sing is not None and settings.samples.every and step % settings.samples.every == 0:
         with training.averaged():
-            hooks.sing(training.model, step)
+            found["songs_sung"] = hooks.sing(training.model, step)
     return found
 
 

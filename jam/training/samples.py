@@ -37,21 +37,25 @@ class Samples:
         self.style = lambda: style
         self.settings = SingSettings(SampleSettings(steps=samples.steps, dual_cfg=samples.dual_cfg), filler=filler, seed=seed)
 
-    def __call__(self, model: Any, step: int) -> None:
-        """Sings into `samples/step_N` of the run's folder; every process sings along, for weights may be spread over them, one writes.
+    def __call__(self, model: Any, step: int) -> int:
+        """Sings into `samples/step_N` of the run's folder -> how many songs; every process sings along, for weights may be spread over
+        them, and one writes.
 
         A song that the network cannot sing yet is told and left out; a full disk is told by OSError.
         """
         singer = Singer(model, self.phonemizer, self.style, self.codec, self.settings)
         folder = samples_of(self.folder, step)
+        sung = 0
         for request in self.requests:
             try:
                 song = singer.sing(request)
             except ValueError as error:
                 log.warning("sample %s of step %d: %s", request.name, step, error)
                 continue
+            sung += 1
             if self.accelerator.is_main_process:
                 path = Path(folder) / f"{request.name}.flac"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 audio.write(path, song.audio)
                 picture.draw(path.with_suffix(".png"), song.audio, song.words, f"{request.name}, step {step}")
+        return sung

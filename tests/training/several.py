@@ -67,11 +67,12 @@ def main(folder: str, words: list[str]) -> None:
         held_out = [batch for batch, _ in zip(Loader(Tones(1), LoaderSettings()), range(5), strict=False)]  # odd: one process has one more
         return held_out_means(flow_objective((0, 0)), held_out, network, accelerator)
 
-    def sing(network: DiT, _step: int) -> None:
+    def sing(network: DiT, _step: int) -> int:
         batch = next(iter(Loader(source, LoaderSettings())))
         prepared = network.prepare(batch.conditions)
         x_1 = euler(lambda x, t: network.velocity(x, torch.full((len(x),), t), prepared), torch.zeros(len(batch), 8, 64), time_grid(3))
         assert x_1.isfinite().all()
+        return len(x_1)
 
     fit(
         model,

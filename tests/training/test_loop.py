@@ -18,7 +18,7 @@ from jam.model import weights
 from jam.model.dit import DiT, DiTSettings
 from jam.randomness import generator
 from jam.training import checkpoint
-from jam.training.loop import Hooks, TrainingSettings, fit
+from jam.training.loop import Hooks, SampleSongs, TrainingSettings, fit
 from jam.training.objective import Measured, flow_objective
 
 TINY = DiTSettings(max_frames=8, dim=32, depth=2, heads=2, text_dim=16, conv_layers=1, cond_dim=16)
@@ -199,16 +199,10 @@ def test_the_averaged_weights_are_judged_and_the_live_ones_come_back(tmp_path):
 
 
 def test_validation_and_songs_need_no_line_of_the_log(tmp_path):
-    sung = []
-    hooks = Hooks(validate=lambda _model: {"loss": 2.0}, sing=lambda _model, step: sung.append(step))
-    run(tmp_path, hooks=hooks, valid_every=3, log_every=4)
-    assert [(record["step"], "loss" in record, "valid_loss" in record) for record in metrics(tmp_path)] == [
-        (3, False, True),
-        (4, True, False),
-        (6, False, True),
-        (8, True, False),
-    ]
-    assert sung == []
+    hooks = Hooks(validate=lambda _model: {"loss": 2.0}, sing=lambda _model, _step: 1)
+    run(tmp_path, hooks=hooks, valid_every=3, log_every=4, samples=SampleSongs(every=5))
+    found = [[record["step"], *(name for name in ("loss", "valid_loss", "songs_sung") if name in record)] for record in metrics(tmp_path)]
+    assert found == [[3, "valid_loss"], [4, "loss"], [5, "songs_sung"], [6, "valid_loss"], [8, "loss"]]
 
 
 def test_so_many_checkpoints_are_kept(tmp_path):
@@ -241,3 +235,25 @@ def test_settings_that_cannot_be_are_refused(changes, said):
 def test_weights_stay_numbers(tmp_path):
     model = run(tmp_path)
     assert all(math.isfinite(float(p.detach().sum())) for p in model.parameters())
+
+
+def test_songs_are_sung_by_the_network_as_it_is(tmp_path):
+    """With the embedded codec and style encoder, which takes a second or two."""
+    import soundfile
+
+    from jam import assets
+    from jam.lyrics.phonemes import Phonemizer
+    from jam.training.samples import Samples
+
+    (tmp_path / "words.json").write_text('[{"start": 0.0, "end": 0.2, "word": "la"}]')
+    songs = [{"id": "one", "lrc_path": "words.json", "duration": 0.3, "prompt": "pop"}]
+    (tmp_path / "songs.json").write_text(json.dumps([*songs, {**songs[0], "id": "long", "duration": 9}]))
+    wanted = SampleSongs(4, str(tmp_path / "songs.json"), 2, "nano", None, "nano", None, 3)
+    settings = TrainingSettings(checkpoint_path=str(tmp_path / "run"), samples=wanted)
+    phonemizer = Phonemizer.load(assets.BUNDLE / "phonemizer.pt")
+    sing = Samples(settings, phonemizer, "average_sparse", 0, Accelerator(cpu=True))
+    run(tmp_path / "run", hooks=Hooks(sing=sing), samples=wanted)
+    assert [record.get("songs_sung") for record in metrics(tmp_path / "run")] == [None, 1, None, 1]  # the other is too long for it
+    folder = tmp_path / "run" / "samples" / "step_4"
+    assert soundfile.info(folder / "one.flac").duration == pytest.approx(0.3, abs=0.01)
+    assert sorted(path.name for path in folder.iterdir()) == ["one.flac", "one.png"]
