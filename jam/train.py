@@ -203,6 +203,8 @@ def _draw(folder: Path) -> None:
     """The loss curve of the whole run, as a picture beside its metrics."""
     from jam.picture import draw_curves
 
+    if not (folder / METRICS).exists():
+        return  # the run had ended before it began
     records = [json.loads(line) for line in (folder / METRICS).read_text().splitlines()]
     names = ("loss", "valid_loss")
     curves = {name: [(record["step"], record[name]) for record in records if name in record] for name in names}

@@ -215,7 +215,8 @@ def fit(
     with signals.listening() as wish, contextlib.closing(iter(songs)) as batches:
         while training.run.step < settings.max_steps:
             rate = _step(training, batches, objective)
-            record = _record(training, songs, rate, flops) if training.run.step % settings.log_every == 0 else {}
+            logged = training.run.step % settings.log_every == 0 or training.run.step == settings.max_steps
+            record = _record(training, songs, rate, flops) if logged else {}
             record |= _look(training, hooks)
             reason = _tell(training, record, hooks)
             stop = _agreed(wish.number, accelerator)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import subprocess
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -33,6 +34,7 @@ def make_accelerator(training: TrainingSettings, seed: int) -> Accelerator:
     from accelerate import Accelerator
     from accelerate.utils import set_seed
 
+    warnings.filterwarnings("ignore", message="Mismatch dtype between input and weight")  # normalisation under autocast, as it should be
     cpu = not torch.accelerator.is_available()
     precision = choose(training.precision, "cpu" if cpu else torch.accelerator.current_accelerator(check_available=True) or "cpu")
     if precision == torch.float16 and not torch.cuda.is_available():
