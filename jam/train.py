@@ -101,7 +101,7 @@ def begin(settings: TrainConfig) -> Start:
     _refuse_contradictions(settings)
     accelerator = make_accelerator(settings.training, settings.seed)
     if not accelerator.is_main_process:
-        log.setLevel(logging.ERROR)  # what a process has to say, the main one says for it
+        log.setLevel(logging.WARNING)  # the main process tells; each names the broken songs that it met
     state = load_state(settings.training, _told(settings))
     model, base, extra = load_network(settings.model.dit, settings.training, settings.seed, state)
     dataset = settings.data.train_dataset

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,6 +18,7 @@ from jam.model import lora, weights
 from jam.train import TrainConfig, begin, train
 from jam.training import checkpoint
 from tests.data.conftest import song, write
+from tests.test_configs import RELEASED
 from tests.training.test_loop import losses, same
 
 ROOT = Path(__file__).parent.parent
@@ -146,6 +148,7 @@ def test_weights_to_start_from_are_read_strictly_and_differences_named(desk):
 
 def test_changed_settings_are_told_and_other_sizes_refused(desk, caplog):
     desk.train("run")
+    caplog.set_level("INFO")
     begin(config.load(TrainConfig, desk.words("run", "training.learning_rate=1e-3")))
     assert "training.learning_rate was 0.01 in the checkpoint and is 0.001 now" in caplog.text
     with pytest.raises(ValueError, match="the checkpoint: was made with other sizes than model.dit: depth 2 instead of 3"):
@@ -198,3 +201,21 @@ def test_weights_and_biases_keeps_an_offline_run_that_goes_on(desk, monkeypatch)
     state = desk.train("run", "wandb.mode=offline", "training.max_steps=2")
     assert state["wandb_id"] and list((desk.folder / "run" / "wandb").glob("offline-run-*"))
     assert desk.train("run", "wandb.mode=offline")["wandb_id"] == state["wandb_id"]
+
+
+def test_a_yaml_of_the_released_system_trains_unchanged_but_for_paths_and_sizes(desk, monkeypatch):
+    """Takes long: it starts the YAML's four workers."""
+    monkeypatch.chdir(desk.folder)
+    silence = desk.folder / "silence.npy"
+    np.save(silence, np.zeros(64, dtype=np.float32))
+    (desk.folder / "ids.jsonl").write_text("".join(f'{{"id": "{shard}{i}"}}\n' for shard in range(7) for i in range(4)))
+    text = RELEASED.replace("songs/{000000..000099}.tar", f"{desk.folder}/s-{{0..6}}.tar")
+    text = text.replace("phonemizer.pt", str(assets.BUNDLE / "phonemizer.pt"))
+    text = text.replace("resample_by_duration_threshold: 150", "resample_by_duration_threshold: 0.9")  # the songs last a second
+    text = text.replace("ignore_by_duration_threshold: 30", "ignore_by_duration_threshold: 0.5")
+    (desk.folder / "released.yaml").write_text(text)
+    sizes = [f"model.dit.{name}={value}" for name, value in SIZES.items() if name != "max_frames"]
+    short = ["max_frames=16", "training.max_steps=3", "training.log_every=1"]
+    train(config.load(TrainConfig, ["config=released.yaml", *sizes, *short]))
+    assert [step for step, *_ in losses(desk.folder / "checkpoints")] == [1, 2, 3]
+    assert weights.load(desk.folder / "checkpoints" / "last" / "model").settings.dim == 32

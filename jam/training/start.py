@@ -58,7 +58,7 @@ def load_state(training: TrainingSettings, settings: Mapping[str, Any]) -> dict[
         raise ValueError(f"{path}: is of {kind}, but training.lora.rank is {training.lora.rank}; make them agree")
     log.info("going on from %s, step %d", path, state["step"])
     for name, former, now in _changed(state["settings"], settings):
-        log.warning("%s was %s in the checkpoint and is %s now", name, former, now)
+        log.info("%s was %s in the checkpoint and is %s now", name, former, now)
     return state
 
 
