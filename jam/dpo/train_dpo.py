@@ -30,7 +30,7 @@ from jam.dpo.source import PairSource
 from jam.flow import Velocity
 from jam.model import lora, weights
 from jam.model.precision import choose
-from jam.train import Start, TrainConfig, begin, end
+from jam.train import Start, TrainConfig, begin, end, plan
 from jam.training.loop import Hooks
 from jam.training.start import locate
 from jam.training.window import held_out_means
@@ -77,7 +77,7 @@ def train(settings: DPOConfig) -> None:
         start.loader(source),
         dpo_objective(errors, settings.training.beta_dpo, cfm.sft, cfm.dual_drop_prob, cfm.lyrics_drop_prob),
         Hooks(validate=validate, judge=Watch(dpo.on_worse, dpo.worse_share, dpo.worse_window)),
-        latents=3 if cfm.sft == "gt" else 2,
+        latents=_latents(settings),
         references=0 if dpo.precompute_reference else 1,
         facts=facts,
     )
@@ -105,6 +105,17 @@ def _reference(settings: DPOConfig, start: Start) -> Reference:
     sizes = replace(weights.read_settings(path) or settings.model.dit, grad_ckpt=False)
     model = frozen(tensors, sizes, path, device, choose(settings.training.precision, device))
     return Reference(sha256, model, live_reference(model))
+
+
+def _latents(settings: DPOConfig) -> int:
+    """How many latents of a pair the policy is asked about."""
+    return 3 if settings.model.cfm.sft == "gt" else 2
+
+
+def _holds_two(settings: DPOConfig) -> bool:
+    """Whether the reference is a network of its own while the policy trains."""
+    other = settings.dpo.reference_path not in (None, settings.training.resume_from_safetensors)
+    return not settings.dpo.precompute_reference and (other or not settings.training.lora.rank)
 
 
 def _source(settings: DPOConfig, files: Sequence[PairFiles], silence: Tensor, start: Start) -> PairSource:
@@ -176,8 +187,12 @@ def _validation(
 
 
 def main(words: list[str]) -> None:
-    """Entry: tunes preferences with the command line's settings."""
-    train(config.load(DPOConfig, words))
+    """Entry: tunes preferences with the command line's settings, or tells what that would take."""
+    settings = config.load(DPOConfig, words)
+    if settings.plan:
+        sys.stdout.write(f"{plan(settings, _latents(settings), _holds_two(settings))}\n")
+    else:
+        train(settings)
 
 
 if __name__ == "__main__":

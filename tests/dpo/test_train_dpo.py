@@ -111,6 +111,19 @@ def test_a_run_stops_and_is_saved_when_winners_get_worse(tune, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("changes", "two"),
+    [({}, True), ({"dpo__precompute_reference": 2}, False), ({"training__lora__rank": 4}, False)],
+)
+def test_the_plan_knows_of_two_latents_and_of_the_reference(tmp_path, monkeypatch, capsys, changes, two):
+    monkeypatch.chdir(tmp_path)
+    main(words_of(TINY, plan=True, data__train_dataset__dpo_json_path="unread.json", **changes))
+    told = capsys.readouterr().out
+    assert "with 2 latents each" in told
+    assert ("the reference's weights" in told) == two
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
     ("words", "message"),
     [
         (["dpo.on_worse=shout"], "dpo.on_worse is shout; choose one of warn, stop, ignore"),
