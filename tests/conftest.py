@@ -4,6 +4,7 @@ import contextlib
 import json
 import math
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,14 @@ def _tone() -> Any:
 def golden() -> Any:
     """The function `golden(name)`: the content of a JSON file of golden numbers."""
     return lambda name: json.loads((GOLDEN / name).read_text(encoding="utf-8"))
+
+
+@pytest.fixture(autouse=True)
+def _fresh_accelerate() -> Iterator[None]:
+    """Accelerate keeps its precision and processes for as long as Python lives; each test has its own."""
+    yield
+    if "accelerate.state" in sys.modules:
+        sys.modules["accelerate.state"].AcceleratorState._reset_state(reset_partial_state=True)
 
 
 @pytest.fixture
