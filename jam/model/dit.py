@@ -99,7 +99,7 @@ class DiT(nn.Module):
         self.start_time_embed = ScalarEmbedding(s.cond_dim)
         self.duration_abs_embed = ScalarEmbedding(s.cond_dim)
         self.duration_rel_embed = ScalarEmbedding(s.cond_dim)
-        self.text_embed = LyricEncoder(s.text_num_embeds, s.text_dim, s.conv_layers)
+        self.text_embed = LyricEncoder(s.text_num_embeds, s.text_dim, s.conv_layers, s.grad_ckpt)
         self.duration_pad_bias = nn.Parameter(torch.zeros(s.text_dim)) if s.use_implicit_duration else None
         self.input_embed = InputEmbedding(2 * s.mel_dim + s.text_dim + STYLE_WIDTH + s.cond_dim, s.dim)
         self.transformer_blocks = nn.ModuleList(Block(s.dim, s.heads, s.ff_mult, s.time_modulation) for _ in range(s.depth))

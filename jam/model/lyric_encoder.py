@@ -5,6 +5,7 @@ B songs, S phoneme slots, T = S / 4 latent frames, E lyric width.
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from jam.model.layers import ConvNeXtBlock
 
@@ -19,9 +20,9 @@ def position_table(length: int, width: int, device: torch.device) -> Tensor:
 class LyricEncoder(nn.Module):
     """(B, S) phoneme slots -> (B, T, E): embedding plus positions, ConvNeXt-V2 blocks, two convolutions of stride 2."""
 
-    def __init__(self, num_embeds: int, width: int, blocks: int) -> None:
+    def __init__(self, num_embeds: int, width: int, blocks: int, grad_ckpt: bool = False) -> None:
         super().__init__()
-        self.width = width
+        self.width, self.grad_ckpt = width, grad_ckpt
         self.text_embed = nn.Embedding(num_embeds + 1, width)
         self.text_blocks = nn.ModuleList(ConvNeXtBlock(width, 2 * width) for _ in range(blocks))
         self.downsample_blocks = nn.ModuleList(nn.Conv1d(width, width, kernel_size=4, stride=2, padding=1) for _ in range(2))
@@ -30,7 +31,8 @@ class LyricEncoder(nn.Module):
         h = self.text_embed(slots)  # (B, S, E)
         h = h + position_table(slots.shape[1], self.width, slots.device).to(h.dtype)
         for block in self.text_blocks:
-            h = block(h)
+            saving = self.grad_ckpt and torch.is_grad_enabled()
+            h = checkpoint(block, h, use_reentrant=False) if saving else block(h)
         h = h.transpose(1, 2)  # (B, E, S)
         for downsample in self.downsample_blocks:
             h = downsample(h)  # (B, E, S / 2), then (B, E, T)

@@ -79,7 +79,6 @@ class Memory:
     reference: int
     moments: int
     average: int
-    buckets: int  # where DDP sums gradients
     gathered: int  # under FSDP: blocks that are whole for a while, and their gradients
     gradients: int
     copies: int
@@ -89,7 +88,7 @@ class Memory:
     @property
     def total(self) -> int:
         """The greatest need."""
-        return self.weights + self.reference + self.moments + self.average + self.buckets + self.gathered + self.at_once
+        return self.weights + self.reference + self.moments + self.average + self.gathered + self.at_once
 
     def fits(self, card: int) -> bool:
         """Whether it fits a card of `card` GiB, with MARGIN to spare."""
@@ -149,7 +148,6 @@ def _parts(memory: Memory) -> Iterator[str]:
         "the reference's weights": memory.reference,
         "AdamW's two moments": memory.moments,
         "moving average": memory.average,
-        "buckets in which DDP sums gradients": memory.buckets,
         "blocks that FSDP gathers": memory.gathered,
         "gradients, copies, activations at once": memory.at_once,
         "  gradients, at the end": memory.gradients,
@@ -178,7 +176,7 @@ def _memory(job: Job, step: Step) -> Memory:
     weights, gradients = 4 * step.parameters // shards, 4 * step.trained // shards
     whole = (step.outside + GATHERED_BLOCKS * step.block) * job.precision.itemsize
     at_once = step.peak
-    if job.accumulation > 1:  # gradients stay from one batch to the next
+    if job.accumulation > 1 or job.processes > 1:  # gradients stay from one batch to the next; DDP keeps them as its buckets
         at_once = gradients + step.peak_beside_gradients
     if job.sharded:  # gathered in the type of the forward pass, so that autocast copies nothing
         at_once = gradients + step.peak_alone
@@ -187,7 +185,6 @@ def _memory(job: Job, step: Step) -> Memory:
         reference=weights if job.reference else 0,
         moments=MOMENTS * gradients,
         average=gradients if job.ema else 0,
-        buckets=gradients if job.processes > 1 and not job.sharded else 0,
         gathered=(1 if job.lora.rank else 2) * whole if job.sharded else 0,  # a LoRA's gradients are nothing beside a block's
         gradients=gradients,
         copies=0 if job.sharded else step.copies,

@@ -32,14 +32,15 @@ FREE = ("max_frames", "grad_ckpt")  # sizes in which a network may differ from i
 def make_accelerator(training: TrainingSettings, seed: int) -> Accelerator:
     """The processes of this run: a GPU each, or CPUs with gloo. Raises ValueError for a precision that they cannot train in."""
     from accelerate import Accelerator
-    from accelerate.utils import set_seed
+    from accelerate.utils import DistributedDataParallelKwargs, set_seed
 
     warnings.filterwarnings("ignore", message="Mismatch dtype between input and weight")  # normalisation under autocast, as it should be
     cpu = not torch.accelerator.is_available()
     precision = choose(training.precision, "cpu" if cpu else torch.accelerator.current_accelerator(check_available=True) or "cpu")
     if precision == torch.float16 and not torch.cuda.is_available():
         raise ValueError("training.precision is float16, which trains on CUDA devices only; choose bfloat16 or float32")
-    accelerator = Accelerator(mixed_precision=PRECISIONS[precision], cpu=cpu)
+    views = DistributedDataParallelKwargs(gradient_as_bucket_view=True)  # DDP's sums are the gradients themselves, not a copy of them
+    accelerator = Accelerator(mixed_precision=PRECISIONS[precision], cpu=cpu, kwargs_handlers=[views])
     set_seed(seed)
     return accelerator
 

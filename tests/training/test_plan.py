@@ -105,10 +105,11 @@ def test_gradients_that_stay_between_batches_need_more(plain):
     assert memory_plan(Job(SMALL, 2, accumulation=2)).memory.total > plain.memory.total
 
 
-def test_several_processes_add_buckets_and_sharding_divides(plain):
+def test_several_processes_keep_their_gradients_and_sharding_divides(plain):
     spread = memory_plan(Job(SMALL, 2, processes=4)).memory
     sharded = memory_plan(Job(SMALL, 2, processes=4, sharded=True)).memory
-    assert spread.total == plain.memory.total + plain.memory.gradients
+    assert spread.at_once == plain.memory.gradients + plain.step.peak_beside_gradients
+    assert spread.total >= plain.memory.total
     assert sharded.weights == plain.memory.weights // 4
     assert sharded.copies == 0 < sharded.gathered
 
