@@ -105,7 +105,7 @@ def measure_songs(velocity: Velocity, probe: Probe) -> Measured:
 @dataclass
 class Watch:
     """Says when the policy fits winners worse than the frozen reference, by more than `share` of the reference's error, in the mean of the
-    last `window` records. Called with each record; returns a reason to stop where `on_worse` is `stop`."""
+    last `window` records since the run was last started. Called with each record; returns a reason to stop where `on_worse` is `stop`."""
 
     on_worse: str = "warn"
     share: float = 0.05

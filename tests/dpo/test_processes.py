@@ -39,7 +39,7 @@ def tune(folder: Path, processes: int, **changes: Any) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-@pytest.mark.parametrize("changes", [{}, {"dpo__precompute_reference": 2, "training__lora__rank": 4}])
+@pytest.mark.parametrize("changes", [{"training__lora__rank": 4}, {"dpo__precompute_reference": 2}])
 def test_two_processes_follow_one(tmp_path, changes):
     weights.save(tiny().state_dict(), TINY, tmp_path / "base")
     write_pairs(tmp_path / "pairs", 5)
