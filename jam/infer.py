@@ -113,6 +113,7 @@ class InferConfig:
     data: Any = None  # training's sections, which a shared YAML may hold
     training: Any = None
     wandb: Any = None
+    dpo: Any = None
 
 
 def load_config(words: Sequence[str], default_file: str | None = None) -> InferConfig:

@@ -69,7 +69,8 @@ class TrainConfig:
     data: DataSettings = field(default_factory=DataSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     wandb: WandbSettings = field(default_factory=WandbSettings)
-    evaluation: Any = None  # inference's section, which a shared YAML may hold
+    evaluation: Any = None  # the sections of inference and of preference tuning, which a shared YAML may hold
+    dpo: Any = None
 
 
 @dataclass(frozen=True)
@@ -115,11 +116,11 @@ def end(
     objective: Objective,
     hooks: Hooks,
     latents: int = 1,
-    references: int = 0,
+    references: float = 0,
     facts: Mapping[str, Any] | None = None,
 ) -> None:
-    """Trains to the end. A song has `latents` latents, of which another policy's errors are asked `references` times; `facts` go into
-    every checkpoint."""
+    """Trains to the end. A song has `latents` latents; a policy that is not trained is asked about `references` times as many; `facts` go
+    into every checkpoint."""
     from jam.training.flops import peak_flops, training_flops
 
     settings, accelerator = start.settings, start.accelerator

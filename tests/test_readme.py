@@ -29,7 +29,11 @@ from jam.train import TrainConfig
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-UNREAD = {InferConfig: ("data", "training", "wandb"), TrainConfig: ("evaluation",), DPOConfig: ("evaluation",)}  # another entry's sections
+UNREAD = {  # another entry's sections
+    InferConfig: ("data", "training", "wandb", "dpo"),
+    TrainConfig: ("evaluation", "dpo"),
+    DPOConfig: ("evaluation",),
+}
 ENTRIES = {
     "jam.infer": InferConfig,
     "jam.train": TrainConfig,

@@ -78,7 +78,7 @@ def train(settings: DPOConfig) -> None:
         dpo_objective(errors, settings.training.beta_dpo, cfm.sft, cfm.dual_drop_prob, cfm.lyrics_drop_prob),
         Hooks(validate=validate, judge=Watch(dpo.on_worse, dpo.worse_share, dpo.worse_window)),
         latents=_latents(settings),
-        references=0 if dpo.precompute_reference else 1,
+        references=0 if dpo.precompute_reference else 2 / _latents(settings),
         facts=facts,
     )
 

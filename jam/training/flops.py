@@ -74,7 +74,7 @@ def forward_flops(settings: DiTSettings, frames: int, latents: int = 1) -> int:
     return counter.get_total_flops()
 
 
-def training_flops(settings: DiTSettings, frames: int, latents: int = 1, frozen: bool = False, references: int = 0) -> int:
+def training_flops(settings: DiTSettings, frames: int, latents: int = 1, frozen: bool = False, references: float = 0) -> float:
     """FLOPs that training spends on one song: a forward pass and a backward pass of twice its cost.
 
     `frozen`: the weights themselves have no gradients (LoRA), which halves the backward pass; an adapter's own products, about 1 % at rank

@@ -182,7 +182,7 @@ def _memory(job: Job, step: Step) -> Memory:
         at_once = gradients + step.peak_alone
     return Memory(
         weights=weights,
-        reference=weights if job.reference else 0,
+        reference=step.parameters * job.precision.itemsize if job.reference else 0,  # whole on each device, and rounded as autocast would
         moments=MOMENTS * gradients,
         average=gradients if job.ema else 0,
         gathered=(1 if job.lora.rank else 2) * whole if job.sharded else 0,  # a LoRA's gradients are nothing beside a block's

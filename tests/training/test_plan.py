@@ -74,7 +74,7 @@ def test_weights_gradients_moments_and_average_are_multiples_of_the_parameters(p
     memory = memory_plan(Job(SMALL, 2, ema=True, reference=True)).memory
     parameters = sum(parameter.numel() for parameter in DiT(SMALL).parameters())
     assert plain.step.parameters == plain.step.trained == parameters
-    assert memory.weights == memory.gradients == memory.average == memory.reference == 4 * parameters
+    assert memory.weights == memory.gradients == memory.average == 4 * parameters and memory.reference == 2 * parameters
     assert memory.moments == 8 * parameters
     assert memory.total - plain.memory.total == 8 * parameters  # the average and the reference
 
