@@ -108,7 +108,8 @@ class GlobalResponseNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         energy = x.norm(p=2, dim=1, keepdim=True)  # (B, 1, D)
-        return self.gamma * (x * (energy / (energy.mean(dim=-1, keepdim=True) + NORM_EPS))) + self.beta + x
+        share = energy / (energy.mean(dim=-1, keepdim=True) + NORM_EPS)
+        return x * (1 + self.gamma * share) + self.beta  # gamma (x share) + beta + x, without tensors of x's size kept between
 
 
 class ConvNeXtBlock(nn.Module):
