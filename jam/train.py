@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from jam import assets, config
 from jam.data.loader import Loader, LoaderSettings, Source
 from jam.data.settings import DatasetSettings, read_silence
+from jam.data.shards import shard_paths
 from jam.data.songs import Songs, held_out
 from jam.lyrics.phonemes import Phonemizer
 from jam.model import lora, weights
@@ -164,6 +165,8 @@ def train(settings: TrainConfig) -> None:
     silence, ids_of = start.silence(), start.phonemizer.ids_of
     source = replace(settings.data.train_dataset.shards(), max_bad_share=settings.data.max_bad_share)
     songs = Songs(source, ids_of, silence, loader, settings.seed)
+    if settings.data.valid_pattern is not None:
+        shard_paths(settings.data.valid_pattern)  # what is missing is told now, not at the first validation
     kept_out = replace(source, pattern=settings.data.valid_pattern, id_list_jsonl=None, resample_by_duration_threshold=None)
 
     def validate(model: nn.Module) -> dict[str, float]:
@@ -232,11 +235,17 @@ def plan(settings: TrainConfig, latents: int = 1, reference: bool = False) -> st
     return describe(memory_plan(job))
 
 
+def tell(text: str) -> None:
+    """Writes lines for people, once for all processes."""
+    if os.environ.get("RANK", "0") == "0":
+        sys.stdout.write(f"{text}\n")
+
+
 def main(words: Sequence[str]) -> None:
     """Entry: trains with the command line's settings, or tells what that would take."""
     settings = config.load(TrainConfig, words)
     if settings.plan:
-        sys.stdout.write(f"{plan(settings)}\n")
+        tell(plan(settings))
     else:
         train(settings)
 

@@ -167,6 +167,10 @@ def test_an_adapter_is_trained_alone_and_bound_to_its_base(desk):
     desk.train("other", "seed=1")
     with pytest.raises(ValueError, match="adapter was trained on .*name the same weights"):
         desk.train("lora", f"training.resume_from_safetensors={desk.folder / 'other' / 'last' / 'model'}", "training.lora.rank=2")
+    with pytest.raises(ValueError, match=r"its adapter has targets \['k_proj', .*\], training.lora has \['q_proj'\]"):
+        desk.train("lora", *more, "training.lora.targets=[q_proj]")
+    with pytest.raises(ValueError, match=r"its adapter has alpha 2, training.lora has 8"):
+        desk.train("lora", *more, "training.lora.alpha=8")
     with pytest.raises(ValueError, match=r"is of an adapter, but training.lora.rank is 0"):
         desk.train("lora")
 
@@ -180,6 +184,7 @@ def test_an_adapter_is_trained_alone_and_bound_to_its_base(desk):
         (["wandb.mode=sometimes"], "wandb.mode is sometimes; choose online, offline, disabled"),
         (["data.max_bad_share=2"], "data.max_bad_share is 2"),
         (["training.resume_from_checkpoint=nowhere"], "nowhere: no checkpoint"),
+        (["data.valid_pattern=nowhere-{0..3}.tar"], "4 of 4 shards are missing"),
         (["training.precision=float16"], "float16, which trains on CUDA devices only"),
     ],
 )

@@ -32,7 +32,7 @@ class DatasetSettings:
     multiple_styles: bool = True  # false: a song's first style only
     sampling_rate: int = SAMPLE_RATE
     shuffle: bool = True
-    shuffle_songs: int = 100  # songs that are shuffled together, in the memory of each worker
+    shuffle_songs: int = 100  # songs that are shuffled together, in the memory of each lane
     silence_latent_path: str | None = None  # a file, or vae: that of the VAE; null: zeros
     tokenizer_path: str | None = None  # read by nothing: the phonemizer's own symbols are the tokens
     phonemizer_checkpoint: str | None = None  # null: from the hub

@@ -6,6 +6,7 @@ in turn. So what a run sees depends neither on the number of workers nor, batch 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,8 @@ from jam.dpo.listing import PairFiles
 from jam.dpo.pairs import Pair, collate_pairs, load_pair
 from jam.lyrics.words import Word
 from jam.randomness import generator
+
+log = logging.getLogger("jam")
 
 
 @dataclass
@@ -40,16 +43,26 @@ class PairSource:
     shuffle: bool = True
 
     def begin(self, reader: int, readers: int, places: Sequence[Place]) -> Place:
-        """As `jam.data.loader.Source`: exactly where it was with as many readers, else at the first batch that some reader had not read."""
-        layout = [len(places), self.processes, self.batch_size]
-        if places and places[0]["layout"] == layout and len(places) == readers:
+        """As `jam.data.loader.Source`: exactly where it was with as many readers, else at the first batch that some reader had not read.
+
+        Where the pairs, their order or the seed are others than before, at the start of the next epoch.
+        """
+        layout, order = [len(places), self.processes, self.batch_size], [len(self.files), str(self.seed), self.shuffle]
+        same = bool(places) and places[0]["order"] == order
+        if same and places[0]["layout"] == layout and len(places) == readers:
             return dict(places[reader])
         start = 0
         if places:
             _, processes, size = places[0]["layout"]
             start = places[0]["start"] + min(place["batch"] for place in places) * processes * size
+        if places and not same:
+            epoch = -(-start // places[0]["order"][0])
+            start = epoch * len(self.files)
+            if reader == 0:
+                log.warning("the pairs, their order or the seed have changed since the checkpoint; they are read from epoch %d on", epoch)
         workers = readers // self.processes
-        return {"layout": [readers, self.processes, self.batch_size], "start": start, "batch": reader % workers, "read": 0, "broken": 0}
+        layout = [readers, self.processes, self.batch_size]
+        return {"layout": layout, "order": order, "start": start, "batch": reader % workers, "read": 0, "broken": 0}
 
     def deliveries(self, reader: int, readers: int, place: Place) -> Iterator[Delivery]:
         """As `jam.data.loader.Source`. A pair that cannot be used is left out of its batch and told."""

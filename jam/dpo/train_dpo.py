@@ -30,7 +30,7 @@ from jam.dpo.source import PairSource
 from jam.flow import Velocity
 from jam.model import lora, weights
 from jam.model.precision import choose
-from jam.train import Start, TrainConfig, begin, end, plan
+from jam.train import Start, TrainConfig, begin, end, plan, tell
 from jam.training.loop import Hooks
 from jam.training.start import locate
 from jam.training.window import held_out_means
@@ -173,7 +173,13 @@ def _validation(
             pairs = probes(reference.velocity, Loader(once, LoaderSettings(batch_size=size)), accelerator.device)
             asked.append((measure_pairs(settings.training.beta_dpo), pairs))
         if settings.data.valid_pattern is not None:
-            shards = replace(settings.data.train_dataset.shards(), pattern=settings.data.valid_pattern, id_list_jsonl=None)
+            shards = replace(
+                settings.data.train_dataset.shards(),
+                pattern=settings.data.valid_pattern,
+                id_list_jsonl=None,
+                resample_by_duration_threshold=None,
+                max_bad_share=settings.data.max_bad_share,
+            )
             songs = islice(held_out(shards, start.phonemizer.ids_of, silence, size), -(-count // size))
             asked.append((measure_songs, probes(reference.velocity, songs, accelerator.device)))
     if not asked:
@@ -190,7 +196,7 @@ def main(words: list[str]) -> None:
     """Entry: tunes preferences with the command line's settings, or tells what that would take."""
     settings = config.load(DPOConfig, words)
     if settings.plan:
-        sys.stdout.write(f"{plan(settings, _latents(settings), _holds_two(settings))}\n")
+        tell(plan(settings, _latents(settings), _holds_two(settings)))
     else:
         train(settings)
 

@@ -65,6 +65,16 @@ def newest(root: str | Path) -> Path | None:
     return max(found, key=lambda path: (_step(path), path.name == LAST), default=None)
 
 
+def refuse_later(root: str | Path, step: int) -> None:
+    """Raises ValueError where `root` holds a checkpoint of a later step than a run begins with: the two would be mixed up."""
+    found = newest(root)
+    if found is not None and _step(found) > step:
+        raise ValueError(
+            f"{found}: is of step {_step(found)}, and this run begins at step {step}; go on from it "
+            "(training.resume_from_checkpoint=auto), remove it, or choose another training.checkpoint_path"
+        )
+
+
 def load(path: str | Path) -> dict[str, Any]:
     """The state of a checkpoint folder, on the CPU. Raises ValueError in one line for a folder that holds none."""
     file = Path(path) / STATE

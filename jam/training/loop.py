@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import math
 import random
 import resource
 import sys
@@ -130,10 +131,11 @@ class Training:
 
     def __init__(self, model: DiT, settings: TrainingSettings, accelerator: Accelerator) -> None:
         self.settings, self.accelerator = settings, accelerator
-        optimizer = adamw(model.parameters(), settings.learning_rate, settings.weight_decay, settings.betas)
+        optimizer = adamw(model.named_parameters(), settings.learning_rate, settings.weight_decay, settings.betas)
         self.prepared, self.optimizer = accelerator.prepare(model, optimizer)
         self.model: Any = accelerator.unwrap_model(self.prepared, keep_torch_compile=False)  # sharded where it is shared
-        if isinstance(self.model.proj_out.weight, DTensor):
+        self.sharded = isinstance(self.model.proj_out.weight, DTensor)
+        if self.sharded:
             for name in ("prepare", "velocity"):  # what songs are sung by, beside `forward`
                 register_fsdp_forward_method(self.model, name)
         self.runner: Any = torch.compile(self.prepared, dynamic=False) if settings.compile else self.prepared
@@ -192,14 +194,15 @@ def fit(
     *,
     write_model: Callable[[Mapping[str, Tensor], Path], object],
     facts: Mapping[str, Any] | None = None,
-    state: Mapping[str, Any] | None = None,
+    state: dict[str, Any] | None = None,
     hooks: Hooks | None = None,
     flops: tuple[float, float] = (0.0, 0.0),
 ) -> None:
     """Trains `model` in place for `settings.max_steps` optimizer steps; writes checkpoints and `metrics.jsonl`.
 
     `songs` are this process' endless batches; `write_model(weights, folder)` writes the averaged weights for inference; `facts` go into
-    every checkpoint; `state` is a loaded checkpoint to go on from; `flops` are a song's model FLOPs in a step and the device's peak.
+    every checkpoint; `state` is a loaded checkpoint to go on from, whose tensors are taken out of it; `flops` are a song's model FLOPs in
+    a step and the device's peak.
 
     Raises ValueError when the loss is no longer a number, when the songs end or break, or when a hook finds reason to stop; OSError when a
     checkpoint cannot be written; KeyboardInterrupt or SystemExit, all saved, after Ctrl-C or SIGTERM.
@@ -208,10 +211,14 @@ def fit(
     training = Training(model, settings, accelerator)
     if state is not None:
         training.restore(state)
+        for name in ("model", "ema", "optimizer"):
+            del state[name]  # gigabytes
+    _refuse_other_steps(training.run.step)
+    checkpoint.refuse_later(settings.checkpoint_path, training.run.step)
     if accelerator.is_main_process:
         _cut_metrics(Path(settings.checkpoint_path), training.run.step)
     accelerator.wait_for_everyone()
-    saved = training.run.step if state is not None else -1
+    saved = training.run.step
     with signals.listening() as wish, contextlib.closing(iter(songs)) as batches:
         while training.run.step < settings.max_steps:
             rate = _step(training, batches, objective)
@@ -245,7 +252,8 @@ def _step(training: Training, batches: Iterator[Any], objective: Objective) -> f
     parts = settings.grad_accumulation_steps
     for part in range(parts):
         batch = next(batches).to(accelerator.device)
-        with accelerator.no_sync(training.prepared) if part < parts - 1 else contextlib.nullcontext():
+        waits = part < parts - 1 and not training.sharded  # shards that waited would be whole gradients
+        with accelerator.no_sync(training.prepared) if waits else contextlib.nullcontext():
             with accelerator.autocast():
                 measured = objective(training.runner, batch)
             accelerator.backward(measured.loss / parts)
@@ -258,6 +266,8 @@ def _step(training: Training, batches: Iterator[Any], objective: Objective) -> f
     run.norm = norm
     run.step += 1
     run.window.steps += 1
+    if accelerator.device.type == "cuda":
+        torch.cuda.synchronize(accelerator.device)  # what was asked for counts when it is done
     run.window.stop()
     return settings.learning_rate * ratio
 
@@ -266,8 +276,7 @@ def _record(training: Training, songs: Loader, rate: float, flops: tuple[float, 
     """What is logged of the songs since the last record, of all processes. Raises ValueError when the loss is not finite."""
     accelerator, run = training.accelerator, training.run
     record = run.window.means(accelerator)
-    if not run.window.is_finite() or not _finite(record["loss"]):
-        raise ValueError(f"step {run.step}: the loss is {record['loss']}; lower training.learning_rate or look at the data")
+    _refuse_infinite(training, all(map(_finite, record.values())), record["loss"])
     broken = accelerator.reduce(torch.tensor(songs.broken, device=accelerator.device), "sum")
     head = {"step": run.step, "loss": record.pop("loss"), "grad_norm": _number(run.norm), "learning_rate": rate}
     record = head | record | run.window.pace(accelerator)
@@ -276,6 +285,15 @@ def _record(training: Training, songs: Loader, rate: float, flops: tuple[float, 
     record |= {"peak_memory_gb": peak_memory(accelerator.device) / 1e9, "bad_samples": int(broken)}
     run.window = Window()
     return record
+
+
+def _refuse_infinite(training: Training, finite: bool, loss: float = math.nan) -> None:
+    """Raises ValueError, in all processes alike, where losses or gradients are no numbers any more, so that they are not saved."""
+    advice = "lower training.learning_rate or look at the data"
+    if not finite:
+        raise ValueError(f"step {training.run.step}: the loss is {loss}; {advice}")
+    if training.accelerator.scaler is None and not _finite(_number(training.run.norm)):
+        raise ValueError(f"step {training.run.step}: the gradients are no numbers; {advice}")
 
 
 def _look(training: Training, hooks: Hooks) -> dict[str, float]:
@@ -319,8 +337,8 @@ def _save(
     write_model: Callable[[Mapping[str, Tensor], Path], object],
     facts: Mapping[str, Any],
 ) -> None:
-    if not training.run.window.is_finite():
-        raise ValueError(f"step {training.run.step}: the loss is no number; lower training.learning_rate or look at the data")
+    good = torch.tensor(float(training.run.window.is_finite()), device=training.accelerator.device)
+    _refuse_infinite(training, bool(training.accelerator.reduce(good, "sum") == training.accelerator.num_processes))
     state = training.state(songs) | dict(facts)
     if training.accelerator.is_main_process:
         averaged = state["model"] if state["ema"] is None else state["ema"]["weights"]
@@ -345,6 +363,16 @@ def _step_of(line: str) -> int | None:
         return int(json.loads(line)["step"]) if line.endswith("\n") else None
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _refuse_other_steps(step: int) -> None:
+    """Raises ValueError, in all processes alike, where they begin at different steps: each has looked for the checkpoint itself."""
+    from accelerate.utils import gather_object
+
+    steps = set(gather_object([step]))
+    if len(steps) > 1:
+        told = ", ".join(map(str, sorted(steps)))
+        raise ValueError(f"the processes begin at steps {told}; training.checkpoint_path must be a folder that all machines see")
 
 
 def _agreed(number: int, accelerator: Accelerator) -> int:

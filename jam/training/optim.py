@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-import torch
 from torch import nn
+from torch.optim import AdamW
 
 
 def learning_rate_ratio(step: int, warmup: int, max_steps: int, constant: bool = False, decay_share: float = 1.0) -> float:
@@ -17,11 +17,17 @@ def learning_rate_ratio(step: int, warmup: int, max_steps: int, constant: bool =
     return min(1.0, max(0.0, (max_steps - step) / decay_steps))
 
 
-def adamw(parameters: Iterable[nn.Parameter], learning_rate: float, weight_decay: float, betas: tuple[float, float]) -> torch.optim.AdamW:
-    """AdamW (Loshchilov & Hutter 2019), fused; weight decay on matrices only, not on gains and biases."""
-    trained = [parameter for parameter in parameters if parameter.requires_grad]
+def adamw(named: Iterable[tuple[str, nn.Parameter]], learning_rate: float, weight_decay: float, betas: tuple[float, float]) -> AdamW:
+    """AdamW (Loshchilov & Hutter 2019), fused, of the parameters that have gradients; weight decay on matrices, kernels and embeddings
+    only, not on gains and biases, whatever their shape."""
+    trained = [(name, parameter) for name, parameter in named if parameter.requires_grad]
     groups = [
-        {"params": [p for p in trained if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for name, p in trained if is_decayed(name, p)], "weight_decay": weight_decay},
+        {"params": [p for name, p in trained if not is_decayed(name, p)], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=learning_rate, betas=betas, fused=True)
+    return AdamW([group for group in groups if group["params"]], lr=learning_rate, betas=betas, fused=True)
+
+
+def is_decayed(name: str, parameter: nn.Parameter) -> bool:
+    """Whether a parameter is no gain or bias: those lie along one axis, or are the blocks' tables of shifts, scales and gates."""
+    return sum(length > 1 for length in parameter.shape) > 1 and not name.endswith(".modulation")

@@ -18,9 +18,10 @@ class Wish:
         self.number = 0
 
     def heard(self, number: int, _frame: FrameType | None) -> None:
-        """Notes the wish; the same signal once more has its usual effect."""
+        """Notes the wish; Ctrl-C once more has its usual effect. SIGTERM may come twice, from a launcher and from who stopped that."""
         self.number = number
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        if number == signal.SIGINT:
+            signal.signal(number, signal.default_int_handler)
 
 
 @contextlib.contextmanager

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.distributed.fsdp import MixedPrecisionPolicy
 
 from jam import __version__, assets
 from jam.model import lora, weights
 from jam.model.dit import DiT, DiTSettings
+from jam.model.lora import LoraSettings
 from jam.model.precision import choose
 from jam.training import checkpoint
 from jam.training.loop import TrainingSettings
@@ -41,8 +43,16 @@ def make_accelerator(training: TrainingSettings, seed: int) -> Accelerator:
         raise ValueError("training.precision is float16, which trains on CUDA devices only; choose bfloat16 or float32")
     views = DistributedDataParallelKwargs(gradient_as_bucket_view=True)  # DDP's sums are the gradients themselves, not a copy of them
     accelerator = Accelerator(mixed_precision=PRECISIONS[precision], cpu=cpu, kwargs_handlers=[views])
+    keep_exact(accelerator, precision)
     set_seed(seed)
     return accelerator
+
+
+def keep_exact(accelerator: Accelerator, precision: torch.dtype) -> None:
+    """Lets FSDP2 gather weights in `precision` and no more: Accelerate would round moments, velocities and summed gradients too."""
+    plugin: Any = getattr(accelerator.state, "fsdp_plugin", None)
+    if plugin is not None and plugin.fsdp_version == 2 and precision != torch.float32:
+        plugin.mixed_precision_policy = MixedPrecisionPolicy(param_dtype=precision, reduce_dtype=torch.float32, cast_forward_inputs=False)
 
 
 def load_state(training: TrainingSettings, settings: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -57,10 +67,23 @@ def load_state(training: TrainingSettings, settings: Mapping[str, Any]) -> dict[
     if bool(state["lora"]) != bool(training.lora.rank):
         kind = "an adapter" if state["lora"] else "a whole network"
         raise ValueError(f"{path}: is of {kind}, but training.lora.rank is {training.lora.rank}; make them agree")
+    if state["lora"]:
+        _refuse_other_adapter(LoraSettings(**state["lora"]), training.lora, path)
     log.info("going on from %s, step %d", path, state["step"])
     for name, former, now in _changed(state["settings"], settings):
         log.info("%s was %s in the checkpoint and is %s now", name, former, now)
     return state
+
+
+def _refuse_other_adapter(saved: LoraSettings, asked: LoraSettings, where: object) -> None:
+    facts = {
+        "rank": (saved.rank, asked.rank),
+        "alpha": (saved.alpha or saved.rank, asked.alpha or asked.rank),
+        "targets": (sorted(saved.targets), sorted(asked.targets)),
+    }
+    for name, (former, now) in facts.items():
+        if former != now:
+            raise ValueError(f"{where}: its adapter has {name} {former}, training.lora has {now}; make them agree, or begin a new run")
 
 
 def _changed(former: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any, Any]]:

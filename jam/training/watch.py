@@ -42,10 +42,14 @@ def open_run(settings: WandbSettings, folder: str | Path, state: Mapping[str, An
     Path(folder).mkdir(parents=True, exist_ok=True)
     quiet = wandb.Settings(silent=True, console="off")  # the run's own log says it all
     given = {"project": settings.project, "name": settings.name, "id": name, "resume": "allow", "dir": str(folder), "settings": quiet}
+    mode = settings.mode
+    if mode == "online" and wandb.api.api_key is None:
+        log.warning("wandb: there is no account here (wandb login); its records are kept offline (wandb sync uploads them)")
+        mode = "offline"
     try:
-        return wandb.init(**given, mode=settings.mode)  # type: ignore[arg-type]
+        return wandb.init(**given, mode=mode)  # type: ignore[arg-type]
     except wandb.errors.Error as error:
-        if settings.mode == "offline":
+        if mode == "offline":
             raise OSError(f"wandb: {error}; wandb.mode=disabled trains without it") from error
         log.warning("wandb: %s; its records are kept offline (wandb sync uploads them)", str(error).splitlines()[0])
         return wandb.init(**given, mode="offline")  # type: ignore[arg-type]

@@ -73,7 +73,7 @@ def run(way: str, settings: DiTSettings, rank: int, precision: torch.dtype) -> N
     """Takes the steps in this process, and writes what `main` reads: seconds of the quickest, bytes, trained parameters, losses."""
     model, batch = network(settings), pair(settings)
     objective = dpo_objective(reference(way, model, rank, precision), BETA, "none", (0.0, 0.0))
-    optimizer, seconds, losses = adamw(model.parameters(), 1e-5, 0.01, (0.9, 0.999)), [], []
+    optimizer, seconds, losses = adamw(model.named_parameters(), 1e-5, 0.01, (0.9, 0.999)), [], []
     model.train()
     for _ in range(STEPS + 1):
         began = time.perf_counter()

@@ -105,7 +105,7 @@ class Trainer:
     def __init__(self, settings: DiTSettings, precision: torch.dtype) -> None:
         frames = settings.max_frames
         self.precision, self.model = precision, network(settings)
-        self.optimizer = adamw(self.model.parameters(), 1e-4, 0.01, (0.9, 0.999))
+        self.optimizer = adamw(self.model.named_parameters(), 1e-4, 0.01, (0.9, 0.999))
         slots = torch.randint(1, 62, (frames * SLOTS_PER_FRAME,))
         self.conditions = Conditions.single(slots, torch.randn(STYLE_WIDTH), Span(frames, frames))
         self.x_t, self.target = torch.randn(1, frames, settings.mel_dim), torch.randn(1, frames, settings.mel_dim)

@@ -18,19 +18,23 @@ from jam.sampler import euler, time_grid
 from jam.training import checkpoint
 from jam.training.loop import Hooks, SampleSongs, TrainingSettings, fit
 from jam.training.objective import flow_objective
+from jam.training.start import keep_exact
 from jam.training.window import held_out_means
 from tests.training.test_loop import TINY, Tones
 
 
-def sharded() -> Accelerator:
+def sharded(mixed: str) -> Accelerator:
     """Accelerate with FSDP2, on CPUs."""
     plugin = FullyShardedDataParallelPlugin(
         fsdp_version=2, auto_wrap_policy="transformer_based_wrap", transformer_cls_names_to_wrap=["Block"], cpu_ram_efficient_loading=False
     )
-    accelerator = Accelerator(cpu=True)
+    accelerator = Accelerator(cpu=True, mixed_precision=mixed)
+    if mixed != "no":
+        plugin.set_mixed_precision(mixed)
     for name, value in (("distributed_type", DistributedType.FSDP), ("fsdp_plugin", plugin)):
         accelerator.state._shared_state[name] = value
         setattr(accelerator.state, name, value)
+    keep_exact(accelerator, torch.bfloat16 if mixed == "bf16" else torch.float32)
     return accelerator
 
 
@@ -42,7 +46,8 @@ def main(folder: str, words: list[str]) -> None:
     if given.get("lora"):
         torch.nn.init.normal_(model.proj_out.weight, std=0.1)
         lora.attach(model, lora.LoraSettings(rank=given["lora"]))
-    accelerator = sharded() if given.get("fsdp") else Accelerator(cpu=True)
+    mixed = "bf16" if given.get("bf16") else "no"
+    accelerator = sharded(mixed) if given.get("fsdp") else Accelerator(cpu=True, mixed_precision=mixed)
     assert accelerator.num_processes == given.get("processes", 1)
     settings = TrainingSettings(
         max_steps=given.get("steps", 8),
