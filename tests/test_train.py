@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from jam import assets, config
+from jam.export import ExportConfig, export
 from jam.model import lora, weights
 from jam.train import TrainConfig, begin, train
 from jam.training import checkpoint
@@ -164,6 +165,10 @@ def test_an_adapter_is_trained_alone_and_bound_to_its_base(desk):
     assert state["step"] == 6 and all(".lora_" in name for name in state["model"])
     adapter = lora.read(desk.folder / "lora" / "last" / "adapter")
     assert adapter.base == weights.fingerprint(weights.read_tensors(base))
+    folder = export(ExportConfig(checkpoint=str(desk.folder / "lora" / "last"), output=str(desk.folder / "merged")))
+    merged, plain = weights.load(folder), weights.load(base)
+    assert sum(not torch.equal(value, plain.state_dict()[name]) for name, value in merged.state_dict().items()) == 8  # four layers a block
+    assert weights.read_extra(folder, "lyrics") == {"filler": "average_sparse"}
     desk.train("other", "seed=1")
     with pytest.raises(ValueError, match="adapter was trained on .*name the same weights"):
         desk.train("lora", f"training.resume_from_safetensors={desk.folder / 'other' / 'last' / 'model'}", "training.lora.rank=2")

@@ -56,6 +56,14 @@ def test_it_goes_on_with_other_workers_and_processes_too(pairs_in):
     assert [sorted([*a, *b]) for a, b in zip(*halves, strict=True)] == [sorted(batch) for batch in whole[4:]]
 
 
+def test_other_pairs_than_before_begin_with_the_next_epoch(pairs_in, caplog):
+    files = pairs_in(6)
+    _, state = seen(source_of(files[:4], batch_size=1), 7, size=1)  # within epoch 1
+    names = [name for batch in seen(source_of(files, batch_size=1), 6, size=1, states=[state])[0] for name in batch]
+    assert sorted(names) == [f"0:2:song{song}" for song in range(6)]
+    assert "read from epoch 2 on" in caplog.text
+
+
 def test_with_fixed_draws_the_same_names_come_again(pairs_in):
     names = [name for batch in seen(source_of(pairs_in(2), batch_size=2, cycle=2), 4)[0] for name in batch]
     assert sorted(names[:4]) == sorted(names[4:]) == ["0:0:song0", "0:0:song1", "0:1:song0", "0:1:song1"]
