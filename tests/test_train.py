@@ -94,7 +94,8 @@ def test_two_processes_accumulation_and_a_large_batch_are_one(desk):
     two = desk.start("two", *more, processes=2)
     desk.train("parts", *more, "training.grad_accumulation_steps=2")
     desk.train("four", *more, "data.train_dataloader.batch_size=4")
-    assert two.wait() == 0, two.stderr.read()[-2000:]
+    told = two.communicate()[1]
+    assert two.returncode == 0, told[-2000:]
     expected = losses(desk.folder / "four")
     assert len(expected) == 20
     for run in ("two", "parts"):
@@ -105,7 +106,8 @@ def test_two_processes_accumulation_and_a_large_batch_are_one(desk):
 def test_killed_at_random_moments_it_ends_as_if_nothing_had_been(desk, workers):
     """Takes long: it starts a Python for each life. Ten kills of 200 steps are measured by hand, see tests/bench/kills.py."""
     more = (f"data.train_dataloader.num_workers={workers}", "training.max_steps=30", "training.last_per_steps=4", "training.log_every=3")
-    whole = desk.train("whole", *more)
+    assert desk.start("whole", *more).wait() == 0  # in a Python of its own, with as many threads
+    whole = desk.state("whole")
     moments = random.Random(workers)
     lives = 0
     while not (desk.folder / "killed" / "last").exists() or desk.state("killed")["step"] < 30:

@@ -17,13 +17,14 @@ SMALL = DiTSettings(max_frames=256, dim=256, depth=3, heads=4, text_dim=128, con
 LORA = LoraSettings(rank=4)
 
 FULL_SIZE = """
-import resource, time
+import pathlib, re, time
 import torch
 from jam.model.dit import DiTSettings
 from jam.training.plan import Job, memory_plan
 began = time.perf_counter()
 plan = memory_plan(Job(DiTSettings(), 1))
-print(plan.step.parameters, time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+status = pathlib.Path("/proc/self/status").read_text()  # getrusage would tell the memory of the process that started this one, too
+print(plan.step.parameters, time.perf_counter() - began, re.search(r"VmHWM:\\s+(\\d+)", status)[1])
 """
 
 
@@ -67,7 +68,9 @@ def allocated(job: Job) -> int:
     ids=["bfloat16", "float32", "checkpointing", "lora", "lora, checkpointing", "three latents", "modulation"],
 )
 def test_a_real_step_allocates_what_was_planned(job):
-    assert memory_plan(job).memory.at_once == pytest.approx(allocated(job), rel=0.1)
+    """Within a tenth; where blocks are computed again, up to a fifth less, as the plan lets all that one of them computes live at once."""
+    least = 0.8 if job.dit.grad_ckpt else 0.9
+    assert least <= allocated(job) / memory_plan(job).memory.at_once <= 1.1
 
 
 def test_weights_gradients_moments_and_average_are_multiples_of_the_parameters(plain):
