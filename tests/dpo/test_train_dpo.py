@@ -12,7 +12,8 @@ from jam.dpo.reference import ERRORS_FILE
 from jam.dpo.train_dpo import DPOConfig, main
 from jam.model import weights
 from jam.training import checkpoint
-from tests.dpo.made import TINY, records_in, tiny, words_of, write_pairs
+from tests.dpo.made import PHONEMIZER, TINY, records_in, tiny, words_of, write_pairs
+from tests.test_configs import RELEASED
 
 ROOT = Path(__file__).parents[2]
 
@@ -144,3 +145,19 @@ def test_the_shipped_settings_are_the_released_ones():
     assert settings.training.learning_rate == 5e-7 and settings.training.beta_dpo == 2000
     assert settings.model.dit.max_frames == settings.model.cfm.max_frames == settings.data.train_dataset.max_frames == 5000
     assert settings.data.train_dataset.vae_sampled and settings.model.cfm.sft == "none"
+
+
+def test_a_yaml_of_the_released_system_tunes_unchanged_but_for_paths_and_sizes(tmp_path, monkeypatch):
+    """Its values: sft gt, beta 2000, four workers, averaged weights. It starts those workers, which takes seconds."""
+    monkeypatch.chdir(tmp_path)
+    base = weights.save(tiny().state_dict(), TINY, tmp_path / "base").parent
+    listing = write_pairs(tmp_path / "pairs", 9)
+    torch.save(torch.zeros(64), tmp_path / "silence.pt")
+    text = RELEASED.replace("dpo_json_path: pairs.json", f"dpo_json_path: {listing}").replace("silence.npy", "silence.pt")
+    text = text.replace("phonemizer_checkpoint: phonemizer.pt", f"phonemizer_checkpoint: {PHONEMIZER}")
+    (tmp_path / "released.yaml").write_text(text.replace("resume_from_safetensors: null", f"resume_from_safetensors: {base}"))
+    sizes = [f"model.dit.{name}={getattr(TINY, name)}" for name in ("dim", "depth", "heads", "text_dim", "conv_layers", "cond_dim")]
+    main(["config=released.yaml", "max_frames=12", *sizes, "training.max_steps=3", "training.log_every=1"])
+    records = records_in(tmp_path / "checkpoints")
+    assert [record["step"] for record in records] == [1, 2, 3] and "truth_error" in records[0]
+    assert checkpoint.load(tmp_path / "checkpoints" / "last")["ema"]["updates"] == 3
