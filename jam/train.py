@@ -160,13 +160,14 @@ def end(
 
 def train(settings: TrainConfig) -> None:
     """One training run, from scratch, from weights, or on from a checkpoint."""
+    shard_paths(settings.data.train_dataset.pattern)  # what is missing is told before anything is loaded
+    if settings.data.valid_pattern is not None:
+        shard_paths(settings.data.valid_pattern)
     start = begin(settings)
     accelerator, loader, cfm = start.accelerator, settings.data.train_dataloader, settings.model.cfm
     silence, ids_of = start.silence(), start.phonemizer.ids_of
     source = replace(settings.data.train_dataset.shards(), max_bad_share=settings.data.max_bad_share)
     songs = Songs(source, ids_of, silence, loader, settings.seed)
-    if settings.data.valid_pattern is not None:
-        shard_paths(settings.data.valid_pattern)  # what is missing is told now, not at the first validation
     kept_out = replace(source, pattern=settings.data.valid_pattern, id_list_jsonl=None, resample_by_duration_threshold=None)
 
     def validate(model: nn.Module) -> dict[str, float]:

@@ -42,13 +42,16 @@ class ShardSettings:
             raise ValueError(f"data.max_bad_share is {self.max_bad_share}; give a share from 0 (the first broken song stops the run) to 1")
 
 
-def shard_paths(pattern: str | Sequence[str]) -> list[str]:
+def shard_paths(pattern: str | Sequence[str] | None) -> list[str]:
     """The shards that a brace pattern (`songs-{000000..000009}.tar`) or several (a list, or joined by `::`) mean.
 
-    A path with a scheme (`pipe:COMMAND`, `https://...`) is opened by webdataset. Raises ValueError naming local shards that do not exist.
+    A path with a scheme (`pipe:COMMAND`, `https://...`) is opened by webdataset. Raises ValueError naming local shards that do not exist,
+    and where there is no pattern.
     """
     from webdataset.shardlists import expand_urls
 
+    if pattern is None:
+        raise ValueError("data.train_dataset.pattern is not set; give the shards, for example data/songs-{000000..000009}.tar")
     patterns = [pattern] if isinstance(pattern, str) else pattern
     paths = [path for each in patterns for path in expand_urls(each)]
     absent = [path for path in paths if not urlparse(path).scheme and not Path(path).is_file()]

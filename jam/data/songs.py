@@ -41,8 +41,6 @@ class Songs:
         seed: int = 0,
         epochs: int | None = None,
     ) -> None:
-        if settings.pattern is None:
-            raise ValueError("data.train_dataset.pattern is not set; give the shards, for example data/songs-{000000..000009}.tar")
         self.settings, self.seed, self.epochs = settings, seed, epochs
         self._ids_of, self._silence, self._batch_size, self._lanes = ids_of, silence, loader.batch_size, loader.lanes
         self.paths = shard_paths(settings.pattern)

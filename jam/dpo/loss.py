@@ -31,6 +31,19 @@ def preference_losses(policy: PairErrors, reference: PairErrors, beta: float) ->
     return softplus(-margins(policy, reference, beta))
 
 
+def compared(policy: PairErrors, reference: PairErrors, beta: float) -> dict[str, Tensor]:
+    """What is watched of pairs, (B,) each: which policy tells them apart better, by how much, and who of them has gained or lost."""
+    margin = margins(policy, reference, beta)
+    return {
+        "accuracy": agreements(margin),
+        "margin": margin,
+        "winner_error": policy.winner,
+        "loser_error": policy.loser,
+        "winner_gain": policy.winner - reference.winner,
+        "loser_gain": policy.loser - reference.loser,
+    }
+
+
 def agreements(margin: Tensor) -> Tensor:
     """(B,) 1 where the policy prefers the winner more than the reference does (a margin above 0), 0 where less, one half at a tie."""
     return 0.5 * (1 + margin.sign())

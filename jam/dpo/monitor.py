@@ -16,7 +16,7 @@ from torch import Tensor
 
 from jam.conditions import Conditions
 from jam.data.collate import Batch
-from jam.dpo.loss import PairErrors, agreements, margins, preference_losses
+from jam.dpo.loss import PairErrors, compared, preference_losses
 from jam.dpo.pairs import PairBatch
 from jam.flow import Velocity, draw, interpolate
 from jam.training.objective import Measured, Objective
@@ -80,18 +80,8 @@ def measure_pairs(beta: float) -> Objective:
     def measure(velocity: Velocity, probe: Probe) -> Measured:
         t, errors, references, drift = (value.unflatten(0, (2, -1)) for value in probe.compared(velocity))  # (2, B)
         policy, frozen = PairErrors(*errors), PairErrors(*references)
-        loss, margin = preference_losses(policy, frozen, beta), margins(policy, frozen, beta)
-        values = {
-            "loss": loss,
-            "accuracy": agreements(margin),
-            "margin": margin,
-            "winner_error": policy.winner,
-            "loser_error": policy.loser,
-            "winner_gain": policy.winner - frozen.winner,
-            "loser_gain": policy.loser - frozen.loser,
-            "drift": drift.mean(0),
-        }
-        return Measured(loss.mean(), t[0], values)
+        loss = preference_losses(policy, frozen, beta)
+        return Measured(loss.mean(), t[0], {"loss": loss, **compared(policy, frozen, beta), "drift": drift.mean(0)})
 
     return measure
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from jam.conditions import Conditions, drop_out
-from jam.dpo.loss import PairErrors, agreements, margins, preference_losses
+from jam.dpo.loss import PairErrors, compared, preference_losses
 from jam.dpo.pairs import PairBatch
 from jam.flow import Draws, Velocity, draw, errors
 from jam.training.objective import Measured, Objective
@@ -40,20 +40,11 @@ def dpo_objective(
         recordings = [batch.winner, batch.loser, *([_truth(batch)] if sft == "gt" else [])]
         measured = block_errors(velocity, recordings, draws, conditions)
         policy = PairErrors(measured[0], measured[1])
-        margin = margins(policy, frozen, beta)
         preference = preference_losses(policy, frozen, beta)
         anchor = {"win": measured[0], "gt": measured[-1]}.get(sft or "", torch.zeros_like(preference))
         loss = preference + ANCHOR_WEIGHT * anchor  # (B,)
-        values = {
-            "loss": loss,
-            "preference_loss": preference,
-            "accuracy": agreements(margin),
-            "margin": margin,
-            "winner_error": policy.winner,
-            "loser_error": policy.loser,
-            "winner_gain": policy.winner - frozen.winner,
-            "loser_gain": policy.loser - frozen.loser,
-        } | ({"truth_error": measured[2]} if sft == "gt" else {})
+        truth = {"truth_error": measured[2]} if sft == "gt" else {}
+        values = {"loss": loss, "preference_loss": preference, **compared(policy, frozen, beta), **truth}
         return Measured(loss.mean(), draws.t, {name: value.detach() for name, value in values.items()})
 
     return measure

@@ -21,6 +21,7 @@ from jam.files import write_whole
 
 LAST = "last"
 STATE, INFO = "state.pt", "info.json"
+PARTS = ("step", "model", "ema", "optimizer", "processes")  # that every state has
 
 
 def save(root: str | Path, names: Sequence[str], state: Mapping[str, Any], write_model: Callable[[Path], object]) -> None:
@@ -81,9 +82,16 @@ def load(path: str | Path) -> dict[str, Any]:
     if not file.exists():
         raise ValueError(f"{path}: no checkpoint ({STATE}) there; training.resume_from_checkpoint names a folder such as checkpoints/last")
     try:
-        return torch.load(file, map_location="cpu", weights_only=True)
+        state = torch.load(file, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise ValueError(f"{file}: is not a readable checkpoint ({str(error).splitlines()[0][:80]})") from error
+        raise ValueError(f"{file}: is no checkpoint, or one that was cut short; name another, such as a step_N beside it") from error
+    absent = [name for name in PARTS if name not in state] if isinstance(state, dict) else PARTS
+    if absent:
+        raise ValueError(
+            f"{file}: has no {', '.join(absent)}; another version of jam wrote it. training.resume_from_safetensors can start "
+            f"from its weights ({Path(path) / 'model'})"
+        )
+    return state
 
 
 def _step(path: Path) -> int:

@@ -276,7 +276,7 @@ def _record(training: Training, songs: Loader, rate: float, flops: tuple[float, 
     """What is logged of the songs since the last record, of all processes. Raises ValueError when the loss is not finite."""
     accelerator, run = training.accelerator, training.run
     record = run.window.means(accelerator)
-    _refuse_infinite(training, all(map(_finite, record.values())), record["loss"])
+    _refuse_infinite(training, all(map(math.isfinite, record.values())), record["loss"])
     broken = accelerator.reduce(torch.tensor(songs.broken, device=accelerator.device), "sum")
     head = {"step": run.step, "loss": record.pop("loss"), "grad_norm": _number(run.norm), "learning_rate": rate}
     record = head | record | run.window.pace(accelerator)
@@ -292,7 +292,7 @@ def _refuse_infinite(training: Training, finite: bool, loss: float = math.nan) -
     advice = "lower training.learning_rate or look at the data"
     if not finite:
         raise ValueError(f"step {training.run.step}: the loss is {loss}; {advice}")
-    if training.accelerator.scaler is None and not _finite(_number(training.run.norm)):
+    if training.accelerator.scaler is None and not math.isfinite(_number(training.run.norm)):
         raise ValueError(f"step {training.run.step}: the gradients are no numbers; {advice}")
 
 
@@ -393,10 +393,6 @@ def peak_memory(device: torch.device) -> int:
 
 def _number(value: Any) -> float:
     return float(whole(value)) if isinstance(value, DTensor) else float(value)
-
-
-def _finite(value: float) -> bool:
-    return value - value == 0
 
 
 def _random_states() -> dict[str, Any]:

@@ -14,7 +14,6 @@ whose quickest step after the first counts.
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from functools import partial
 
 import torch
 from torch import nn
+from train_step import CPU, GIVE_BACK, network
 
 from jam.conditions import Conditions
 from jam.dpo.objective import ReferenceErrors, dpo_objective, live_reference
@@ -32,22 +32,12 @@ from jam.model import lora
 from jam.model.dit import DiT, DiTSettings
 from jam.model.precision import TYPES
 from jam.timing import SLOTS_PER_FRAME, STYLE_WIDTH, Span
+from jam.training.loop import peak_memory
 from jam.training.optim import adamw
 
 LIMIT = 12e9  # bytes, of the way `lora`
-GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": str(2**18)}  # glibc: memory of 256 KiB and more goes back to the system when it is freed
 STEPS = 3
 BETA = 2000
-
-
-def network(settings: DiTSettings) -> DiT:
-    """The network with no path left silent, so that every gradient is one."""
-    torch.manual_seed(0)
-    model = DiT(settings)
-    for parameter in model.parameters():
-        if not parameter.any():
-            nn.init.normal_(parameter, std=0.02)
-    return model
 
 
 def pair(settings: DiTSettings) -> PairBatch:
@@ -64,7 +54,7 @@ def reference(way: str, model: DiT, rank: int, precision: torch.dtype) -> Refere
         return stored_reference({"0:0:a": (1.0, 1.0)})
     if way == "copy":
         weights = {name: value.clone() for name, value in model.state_dict().items()}
-        return live_reference(frozen(weights, model.settings, "copy", torch.device("cpu"), precision))
+        return live_reference(frozen(weights, model.settings, "copy", CPU, precision))
     lora.attach(model, lora.LoraSettings(rank=rank))
     return live_reference(None, partial(lora.disabled, model))
 
@@ -85,7 +75,7 @@ def run(way: str, settings: DiTSettings, rank: int, precision: torch.dtype) -> N
         optimizer.zero_grad()
         seconds.append(time.perf_counter() - began)
         losses.append(f"{float(loss):.4f}")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    peak = peak_memory(CPU)
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     everything = sum(parameter.numel() for parameter in model.parameters())
     sys.stdout.write(f"{min(seconds[1:])} {peak} {trained} {everything} {','.join(losses)}\n")

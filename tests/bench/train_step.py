@@ -23,7 +23,6 @@ Ours must be quicker and smaller than all.
 from __future__ import annotations
 
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -41,8 +40,10 @@ from jam.model.dit import DiT, DiTSettings
 from jam.model.layers import Attention, Block, rotary_tables, rotate
 from jam.model.precision import TYPES
 from jam.timing import SLOTS_PER_FRAME, STYLE_WIDTH, Span
+from jam.training.loop import peak_memory
 from jam.training.optim import adamw
 
+CPU = torch.device("cpu")
 LIMIT = 14e9  # bytes
 KEPT = 16  # bytes a parameter: weight, gradient, two moments, in float32
 GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": str(2**18)}  # glibc: memory of 256 KiB and more goes back to the system when it is freed
@@ -125,11 +126,11 @@ class Trainer:
 
 def measure_memory(way: str, settings: DiTSettings, precision: torch.dtype) -> None:
     """Takes two steps in this process, and writes what `main` reads: bytes, bytes beyond weights and the like, first loss and norm."""
-    before = peak_memory()
+    before = peak_memory(CPU)
     trainer = Trainer(settings, precision)
     first = trainer.step(way)[1]
     trainer.step(way)
-    peak, parameters = peak_memory(), sum(parameter.numel() for parameter in trainer.model.parameters())
+    peak, parameters = peak_memory(CPU), sum(parameter.numel() for parameter in trainer.model.parameters())
     sys.stdout.write(f"{peak} {peak - before - KEPT * parameters} {first} {parameters}\n")
 
 
@@ -138,11 +139,6 @@ def measure_seconds(settings: DiTSettings, precision: torch.dtype, rounds: int) 
     trainer = Trainer(settings, precision)
     taken = [[trainer.step(way)[0] for way in WAYS] for _ in range(rounds + 1)][1:]
     sys.stdout.write(" ".join(str(statistics.median(column)) for column in zip(*taken, strict=True)) + "\n")
-
-
-def peak_memory() -> int:
-    """The most bytes that this process has held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def main(words: list[str]) -> int:

@@ -172,6 +172,15 @@ def test_a_folder_with_later_checkpoints_is_not_mixed_with_a_new_run(tmp_path):
     assert len(metrics(tmp_path)) == 4
 
 
+@pytest.mark.parametrize(("content", "said"), [(None, "is no checkpoint, or one that was cut short"), ({"step": 3}, "has no model, ema")])
+def test_what_is_no_checkpoint_of_this_version_is_refused_in_one_line(tmp_path, content, said):
+    (tmp_path / "state.pt").write_bytes(b"not a state")
+    if content is not None:
+        torch.save(content, tmp_path / "state.pt")
+    with pytest.raises(ValueError, match=f"state.pt: {said}"):
+        checkpoint.load(tmp_path)
+
+
 def test_a_full_disk_keeps_the_former_checkpoint(tmp_path, monkeypatch):
     run(tmp_path, max_steps=4)
     before = checkpoint.load(tmp_path / "last")
