@@ -53,7 +53,8 @@ class Desk:
 
     def saved(self, live: DiT, ema: DiT | None, **state: Any) -> None:
         average = None if ema is None else {"updates": 9, "weights": copied(ema)}
-        whole = {"step": 7, "model": copied(live), "ema": average, "dit": asdict(TINY), "lora": None, "base": None, "extra": {}} | state
+        facts = {"dit": asdict(TINY), "lora": None, "base": None, "extra": {}}
+        whole = {"step": 7, "model": copied(live), "ema": average, "optimizer": {}, "processes": [], **facts} | state
         checkpoint.save(self.folder / "checkpoints", ["last"], whole, lambda folder: folder.mkdir(parents=True))
 
     def run(self, *words: str) -> int:
