@@ -100,7 +100,7 @@ def _check_phones(word: Word, where: str) -> None:
         _check_times(phone, name)
         if phone.start < now or phone.end > word.end + PHONE_TOLERANCE:
             raise ValueError(
-                f"{name}: {phone.start:g} s to {phone.end:g} s; phones follow each other within their word, {word.start:g} to {word.end:g} s"
+                f"{name}: {phone.start:g} s to {phone.end:g} s; phones follow each other within the word, {word.start:g} to {word.end:g} s"
             )
         now = phone.end - PHONE_TOLERANCE
 
