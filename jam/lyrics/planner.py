@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 
 import numpy as np
 
@@ -497,7 +498,7 @@ def _spans(sheet: Sheet, row: _Row, times: Sequence[float]) -> tuple[Section, ..
     """The sections with their spans; each lasts until the next begins, unless the sheet says otherwise."""
     order = sorted(row.sections, key=lambda section: row.sections[section])
     found = list(sheet.sections)
-    for section, following in zip(order, [*order[1:], None], strict=True):
+    for section, following in zip_longest(order, order[1:]):
         begin, end = row.sections[section]
         until = end if following is None else row.sections[following][0]
         known = sheet.sections[section]
