@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from jam.lyrics import languages
+from jam.lyrics.changes import changes
 from jam.lyrics.demands import SLOT, Demand, Limits, Run, demands, is_number, is_time, language_of, quiet, runs, tags, unsung
-from jam.lyrics.mend import changes, fix
+from jam.lyrics.mend import fix
 from jam.lyrics.phonemes import Phonemizer
 from jam.lyrics.sheet import Sheet, SheetWord
 from jam.lyrics.words import FORGIVEN_SECONDS, Word, label, validate
