@@ -2,10 +2,12 @@
 
 Knows times and token ids; where a word's ids come from (`phonemes`) and what the network does with them is not its business.
 The rules are JAM-0.5's (arXiv 2507.20880): words that touch the crop are shifted by its start, turned to slots by truncation and clamped to
-the canvas; a word of no slots vanishes; a later word overwrites an earlier one.
+the canvas; a word of no slots vanishes; a later word overwrites an earlier one. A word with the times of its phones is placed by
+those: each phone has its own slots, by the same truncation, what lies between them is blank, and the last slot is the word's end where free.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import torch
@@ -13,6 +15,7 @@ import torch
 from jam.lyrics.words import Word
 from jam.timing import SLOTS_PER_FRAME, Span, seconds_to_slot
 
+END = 0  # the last token of every word
 BLANK = 62  # a slot inside a word where no token is written
 NO_PHONEME = 63  # a slot outside words
 
@@ -61,19 +64,64 @@ def slots(
     `words` are timed in the whole song; `ids_of` gives a word's token ids, all below `BLANK`; a word without ids writes nothing.
     `generator` serves `random_duration` alone. Raises ValueError as `fill` does.
     """
-    canvas = torch.full((span.max_frames * slots_per_frame,), NO_PHONEME, dtype=torch.int64)  # (S,)
-    begin, end = span.start_seconds, span.start_seconds + span.seconds
+    canvas = [NO_PHONEME] * (span.max_frames * slots_per_frame)
+    place = _Place(span.start_seconds, span.start_seconds + span.seconds, len(canvas), slots_per_frame)
     for word in words:
-        if word.end <= begin or word.start >= end:
+        if word.end <= place.begin or word.start >= place.end:
             continue
-        first = max(seconds_to_slot(word.start - begin, slots_per_frame), 0)
-        last = min(seconds_to_slot(word.end - begin, slots_per_frame), len(canvas))
-        ids = ids_of(word)
-        if last <= first or not ids:
+        first, last = place.slots(word.start, word.end)
+        if last <= first:
             continue
-        assert all(0 <= token < BLANK for token in ids), (word, ids)
-        canvas[first:last] = torch.tensor(fill(ids, last - first, filler, generator))
-    return canvas
+        if word.phones:
+            filled = _phones(word, first, last, place, ids_of, filler, generator)
+        else:
+            ids = ids_of(word)
+            assert all(0 <= token < BLANK for token in ids), (word, ids)
+            filled = fill(ids, last - first, filler, generator) if ids else []
+        if filled:
+            canvas[first:last] = filled
+    return torch.tensor(canvas, dtype=torch.int64)  # (S,)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the crop is in the song: from `begin` to `end` seconds, `length` slots on the canvas, `slots_per_frame` of them a frame."""
+
+    begin: float
+    end: float
+    length: int
+    slots_per_frame: int
+
+    def slots(self, start: float, end: float) -> tuple[int, int]:
+        """The first slot of a time, and the one after its last, on the canvas."""
+        first = seconds_to_slot(start - self.begin, self.slots_per_frame)
+        last = seconds_to_slot(end - self.begin, self.slots_per_frame)
+        return max(first, 0), min(last, self.length)
+
+
+def _phones(
+    word: Word,
+    first: int,
+    last: int,
+    place: _Place,
+    ids_of: Callable[[Word], Sequence[int]],
+    filler: Filler,
+    generator: torch.Generator | None,
+) -> list[int]:
+    """The slots of a word by the times of its phones, from its `first` to its `last`; none where no phone has a token."""
+    filled = [BLANK] * (last - first)
+    for phone in word.phones or ():
+        begin, end = place.slots(phone.start, phone.end)
+        begin, end = max(begin, first), min(end, last)
+        ids = [token for token in ids_of(replace(word, phoneme=phone.phoneme, phones=None)) if token != END]
+        assert all(0 < token < BLANK for token in ids), (phone, ids)
+        if end > begin and ids:
+            filled[begin - first : end - first] = fill(ids, end - begin, filler, generator)
+    if all(token == BLANK for token in filled):
+        return []
+    if filled[-1] == BLANK or filled[-2:-1] == filled[-1:]:  # free, or the last phone keeps its token elsewhere
+        filled[-1] = END
+    return filled
 
 
 def _random_lengths(length: int, count: int, generator: torch.Generator | None) -> list[int]:

@@ -1,0 +1,120 @@
+"""Words of other languages as IPA, and their IPA in the symbols that a model has heard: the only door to espeak (package `phonemizer`).
+
+A singer taught one language has heard the sounds of that language alone. Sounds that it lacks are sung as the nearest that it has
+(`NEAREST`), which is an accent: `onto` tells which. Knows no token ids and no times; DeepPhonemizer checkpoints of other languages are
+read by `jam.lyrics.phonemes`.
+"""
+
+import logging
+import unicodedata
+from collections.abc import Callable, Collection, Sequence
+from importlib.util import find_spec
+
+logger = logging.getLogger(__name__)
+
+Reads = Callable[[Sequence[str]], list[str]]  # words -> IPA
+
+ESPEAK = "espeak"
+KEPT = ".,?!:;_"  # punctuation, and the end of a word, have tokens of their own
+
+SAME = {
+    "r": ("ɹ",), "ɹ": ("r",), "g": ("ɡ",), "ɡ": ("g",), "ə": ("ʌ",), "ʌ": ("ə",), "ɚ": ("ɝ", "əɹ"), "ɝ": ("ɚ", "ɜː"),
+    "ʧ": ("tʃ",), "ʤ": ("dʒ",), "ʦ": ("ts",), "ʣ": ("dz",), "ɫ": ("l",), "ᵻ": ("ɪ",), "ɐ": ("ʌ", "ə"), "ɾ": ("t", "d", "ɹ"),
+    "'": ("ˈ", ""), "ˈ": ("",), "ˌ": ("",), ":": ("ː",), "ː": ("",), "ˑ": ("",), "͡": ("",), "͜": ("",), "‿": ("",), "-": ("",),
+}  # fmt: skip
+"""Other signs of the same sound, and signs without a sound: an exchange that nobody hears."""
+
+NEAREST = {
+    "ʁ": ("ɹ", "r", "h"), "ʀ": ("ɹ", "r"), "ɻ": ("ɹ", "r"), "ɽ": ("ɹ", "r", "d"), "x": ("h", "k"), "χ": ("h", "k"), "ɣ": ("ɡ", "g", "h"),
+    "ħ": ("h",), "ɦ": ("h",), "ç": ("ʃ", "h"), "ʝ": ("j",), "ɕ": ("ʃ", "s"), "ʑ": ("ʒ", "z"), "ʂ": ("ʃ",), "ʐ": ("ʒ",), "c": ("k",),
+    "ɟ": ("ɡ", "g", "dʒ"), "q": ("k",), "ɢ": ("ɡ", "g"), "β": ("v", "b"), "ɸ": ("f",), "ʋ": ("v", "w"), "ⱱ": ("v",), "ɱ": ("m",),
+    "ɲ": ("nj", "n"), "ɳ": ("n",), "ɴ": ("ŋ", "n"), "ʎ": ("lj", "l"), "ɭ": ("l",), "ʟ": ("l",), "ɬ": ("ʃ", "l"), "ɮ": ("ʒ", "l"),
+    "ʈ": ("t",), "ɖ": ("d",), "ɓ": ("b",), "ɗ": ("d",), "ɠ": ("ɡ", "g"), "ʔ": ("",), "ʕ": ("",), "ʢ": ("",), "ʡ": ("",), "ɥ": ("j", "w"),
+    "ɰ": ("w", "ɡ"), "ʍ": ("w",), "θ": ("s",), "ð": ("z", "d"), "ɧ": ("ʃ",), "ɺ": ("l",),
+    "y": ("uː", "iː", "u", "i"), "ʏ": ("ʊ", "ɪ"), "ø": ("ɝ", "ʊ", "e"), "œ": ("ɝ", "ʌ", "ɛ"), "ɶ": ("æ", "a"), "ɯ": ("uː", "u"),
+    "ɨ": ("ɪ", "i"), "ʉ": ("uː", "u"), "ɤ": ("ʊ", "o"), "ɘ": ("ə", "ʌ"), "ɵ": ("ʊ", "ʌ"), "ɜ": ("ɝ", "ʌ"), "ɞ": ("ʌ", "ɝ"),
+    "ɒ": ("ɑː", "ɔ"), "ɑ": ("a",), "a": ("ɑː", "ɑ"), "e": ("ɛ",), "ɛ": ("e",), "o": ("ɔ",), "ɔ": ("o",), "æ": ("a", "ɛ"), "ɪ": ("i",),
+    "ʊ": ("u",), "i": ("ɪ",), "u": ("ʊ",), "ŋ": ("n",), "ʃ": ("s",), "ʒ": ("ʃ", "z"), "v": ("w", "f"), "w": ("v", "u"), "h": ("",),
+    "j": ("i",), "ʲ": ("j", ""), "ʷ": ("w", ""), "ʰ": ("",), "ʼ": ("",), "ⁿ": ("n", ""), "ˠ": ("",), "ˤ": ("",), "˞": ("ɹ", "r", ""),
+    "\u0303": ("n", "ŋ", ""),
+}  # fmt: skip
+"""The nearest of other sounds, nearest first; a mark of nasal vowels (combining tilde) is an n after them."""
+
+
+def onto(ipa: str, heard: Collection[str], tokens: Collection[str]) -> tuple[str, dict[str, str]]:
+    """`ipa` in symbols that the model has heard, and what had to be exchanged for another sound: {symbol: what is sung, "" for nothing}.
+
+    `heard` are the symbols of the phonemizer's dictionary, `tokens` all that have a token. A symbol that the model has not heard becomes
+    another sign of the same sound (not listed among what was exchanged), else the nearest sound, else it stays where it has a token.
+    """
+    sung: list[str] = []
+    exchanged: dict[str, str] = {}
+    for symbol in unicodedata.normalize("NFD", ipa.replace("\u00e7", "\0")).replace("\0", "\u00e7"):
+        if symbol in heard or symbol in KEPT or symbol.isspace():
+            sung.append(symbol)
+            continue
+        same, near = _first(SAME.get(symbol, ()), heard), _first(NEAREST.get(symbol, ()), heard)
+        if same is None and near is None and symbol not in tokens:
+            same, near = _first(SAME.get(symbol, ()), tokens), _first(NEAREST.get(symbol, ("",)), tokens)
+        if same is None and near is not None:
+            exchanged[symbol] = near
+        found = same if same is not None else near
+        sung.append(symbol if found is None else found)
+    return "".join(sung), exchanged
+
+
+def told(language: str, exchanged: dict[str, str]) -> str:
+    """What was exchanged, in one line: `fr: ʁ is sung as ɹ, y as uː`."""
+    parts = [f"{_shown(symbol)} as {sung}" if sung else f"{_shown(symbol)} not at all" for symbol, sung in sorted(exchanged.items())]
+    return f"{language}: " + ", ".join(parts).replace(" ", " is sung ", 1)
+
+
+def base(language: str) -> str:
+    """The language of a code: `fr` for `fr-CA`, `en` for `en_us`."""
+    return language.replace("_", "-").split("-")[0].lower()
+
+
+def has_espeak() -> bool:
+    """Whether the package that speaks to espeak is installed."""
+    return find_spec(ESPEAK_PACKAGE) is not None
+
+
+ESPEAK_PACKAGE = "phonemizer"
+
+
+def espeak(language: str) -> Reads:
+    """What reads words of a language (`fr`, `es-mx`, `pt-br`) with espeak. Raises ValueError, in one line, where that cannot be."""
+    try:
+        from phonemizer.backend import EspeakBackend
+        from phonemizer.backend.espeak.wrapper import EspeakWrapper
+    except ImportError as error:
+        raise ValueError(f"{language!r} needs espeak, which is not installed; pip install 'jam[languages]'") from error
+    if find_spec("espeakng_loader") is not None:
+        import espeakng_loader
+
+        EspeakWrapper.set_library(espeakng_loader.get_library_path())
+        EspeakWrapper.set_data_path(espeakng_loader.get_data_path())
+    code = _supported(language, EspeakBackend.supported_languages)
+    backend = EspeakBackend(code, with_stress=True, language_switch="remove-flags", logger=logger)
+    return lambda words: [text.strip().replace(" ", "") for text in backend.phonemize(list(words), njobs=1)]
+
+
+def _supported(language: str, supported: Callable[[], Collection[str]]) -> str:
+    """espeak's own code of a language. Raises ValueError for one that it does not speak, or where it is not there."""
+    try:
+        codes = supported()
+    except RuntimeError as error:
+        raise ValueError(f"{language!r} needs espeak, which does not start ({error}); pip install 'jam[languages]'") from error
+    asked = language.replace("_", "-").lower()
+    for code in (asked, base(asked), f"{base(asked)}-{base(asked)}"):
+        if code in codes:
+            return code
+    raise ValueError(f"espeak does not speak {language!r}; it speaks {', '.join(sorted(codes))}")
+
+
+def _first(candidates: Sequence[str], known: Collection[str]) -> str | None:
+    return next((candidate for candidate in candidates if all(symbol in known for symbol in candidate)), None)
+
+
+def _shown(symbol: str) -> str:
+    return "\u25cc" + symbol if unicodedata.combining(symbol) else symbol
