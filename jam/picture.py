@@ -1,11 +1,13 @@
-"""A song as a picture: its mel spectrogram with the words drawn where they are sung. The door to matplotlib."""
+"""A song as a picture: its mel spectrogram with the words where they are sung, or its lyrics alone as a roll. The door to matplotlib."""
 
 from __future__ import annotations
 
 import io
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,22 @@ import torch
 from torch import Tensor
 
 from jam.files import write_whole
-from jam.lyrics.words import Word
+from jam.lyrics.sheet import Section, Sheet, SheetWord
+from jam.lyrics.words import Word, label
 from jam.timing import SAMPLE_RATE, frames_to_seconds
+
+ROW_SECONDS = 22.0  # a roll is wrapped into rows of at most so many,
+ROW_INCHES, MARGIN_INCHES = 16.0, 0.45  # each so wide, beside so much on either side
+LANE_INCHES = 0.4  # words that have no room beside each other lie in lanes
+STRIP = 0.5  # lanes: the strip of section names above them, and that of singing and rests below
+NAMED_REST = 1.5  # seconds: rests from here on have their length written
+WORD_POINTS, PHONE_POINTS = 9.0, 7.0
+COLOURS = {
+    **{"verse": "#3b7dd8", "pre-chorus": "#1fa187", "chorus": "#e07b1a", "post-chorus": "#c9a21a", "bridge": "#4e9a3b"},
+    **{"instrumental": "#8a5fbf", "intro": "#7a8794", "outro": "#7a8794", "other": "#c2528b"},
+}
+"""By kind of section, as `jam.lyrics.sheet.KINDS` names them."""
+NO_SECTION = "#5b7fa8"
 
 HOP, WINDOW, MELS = 512, 2048, 96
 RANGE_DB = 80.0
@@ -82,6 +98,283 @@ def draw_curves(path: str | Path, curves: Mapping[str, Sequence[tuple[float, flo
     return _write(path, figure)
 
 
+def draw_roll(path: str | Path, sheet: Sheet, title: str, duration: float | None = None) -> Path:
+    """Writes the PNG of timed lyrics: words with their phonemes over time, in rows of about 20 s, sections in colours with their names.
+
+    Each word is a bar as long as it is sung, hatched where it is a backing vocal, and divided where the times of its phones are known;
+    rests have their seconds. The roll ends at `duration`, else where the sheet says, else with the last word. Raises ValueError for a word
+    without times, and OSError as `draw`.
+    """
+    from matplotlib.figure import Figure
+
+    for index, word in enumerate(sheet.words):
+        if not (isinstance(word.start, float | int) and isinstance(word.end, float | int)):
+            raise ValueError(f"{label(index, word.word)} has no times; plan them before drawing")
+    ends = [word.end for word in sheet.words if word.end is not None]
+    seconds = max(duration or sheet.duration or 0.0, *ends, 1.0)
+    rows = math.ceil(seconds / ROW_SECONDS)
+    length = max(math.ceil(seconds / rows), 4)
+    figure = Figure(figsize=(ROW_INCHES + 2 * MARGIN_INCHES, 1.0), dpi=100)
+    with _boxes_for_letters():
+        roll = _Roll(sheet, seconds, length, _ruler(figure, length))
+        _stack(figure, [roll.row(*span) for span in roll.breaks()], length, title)
+        return _write(path, figure)
+
+
+Measure = Callable[[str, float], float]  # text and its points -> the seconds that it takes in a row
+
+
+@dataclass(frozen=True)
+class _Bar:
+    """A word in its row: from `start` to `end`, in `lane`, its label at `place`; `is_whole` unless it began in the row before."""
+
+    word: SheetWord
+    start: float
+    end: float
+    lane: int
+    place: float
+    colour: str
+    opens_line: bool
+    is_whole: bool
+
+
+@dataclass(frozen=True)
+class _Row:
+    """What is drawn of the seconds from `begin` on."""
+
+    begin: float
+    bars: tuple[_Bar, ...]
+    sections: tuple[tuple[float, float, str, str], ...]  # start, end, name, colour
+    sung: tuple[tuple[float, float], ...]
+    rests: tuple[tuple[float, float], ...]
+    measure: Measure
+
+    @property
+    def lanes(self) -> int:
+        """How many lanes its words need."""
+        return max((bar.lane for bar in self.bars), default=0) + 1
+
+
+class _Roll:
+    """Lyrics, laid out in rows."""
+
+    def __init__(self, sheet: Sheet, seconds: float, length: float, measure: Measure) -> None:
+        self.seconds, self.length, self.measure = seconds, length, measure
+        self.spans = tuple(_spans(sheet, seconds))
+        timed = [[word for word in line.words if word.start is not None and word.end is not None] for line in sheet.lines]
+        self.lines = [(words[0].start or 0.0, words[-1].end or 0.0) for words in timed if words]
+        self.words = sorted(
+            ((word, number == 0, _colour(sheet, line.section)) for line in sheet.lines for number, word in enumerate(line.words)),
+            key=lambda entry: entry[0].start or 0.0,
+        )
+
+    def breaks(self) -> Iterator[tuple[float, float]]:
+        """Where each row begins and ends: after its seconds, or before a line that it would divide, if half of the row is full by then."""
+        begin = 0.0
+        while begin < self.seconds:
+            end = begin + self.length
+            divided = next((start for start, last in self.lines if start < end < last), 0.0)
+            if divided > begin + self.length / 2:
+                end = max((last for _, last in self.lines if last <= divided), default=divided)
+                end = max(end, divided - 0.25)
+            yield begin, end
+            begin = end
+
+    def row(self, begin: float, end: float) -> _Row:
+        """The row of the seconds from `begin` to `end`."""
+        sections = tuple((max(a, begin), min(b, end), name, colour) for a, b, name, colour in self.spans if b > begin and a < end)
+        sung, rests = self._sung(begin, end)
+        return _Row(begin, tuple(self._bars(begin, end)), sections, sung, rests, self.measure)
+
+    def _bars(self, begin: float, end: float) -> Iterator[_Bar]:
+        free: list[float] = []  # from when on each lane is free
+        for word, opens_line, colour in self.words:
+            start, last = word.start or 0.0, word.end or 0.0
+            if last < begin or start >= end or (last == begin and start < begin):
+                continue
+            is_whole = start >= begin
+            width = max(self.measure(_name(word), WORD_POINTS), _phones_width(word, self.measure)) if is_whole else 0.0
+            place = max(start, begin)
+            place = min(place, end + self.measure("m", WORD_POINTS) - width) if width else place
+            lane = next((number for number, since in enumerate(free) if since <= min(place, start)), len(free))
+            free[lane : lane + 1] = [max(min(last, end), place + width + self.measure("  ", WORD_POINTS))]
+            yield _Bar(word, max(start, begin), min(last, end), lane, place, colour, opens_line and is_whole, is_whole)
+
+    def _sung(self, begin: float, end: float) -> tuple[tuple[tuple[float, float], ...], tuple[tuple[float, float], ...]]:
+        """When anything is sung in a row, and the rests that are worth a number, cut at the row's ends."""
+        sung: list[list[float]] = []
+        for word, _, _ in self.words:
+            start, last = word.start or 0.0, word.end or 0.0
+            if sung and start <= sung[-1][1]:
+                sung[-1][1] = max(sung[-1][1], last)
+            else:
+                sung.append([start, last])
+        edges = [0.0, *(edge for span in sung for edge in span), self.seconds]
+        rests = [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= NAMED_REST]
+        within = tuple((max(a, begin), min(b, end)) for a, b in sung if b > begin and a < end)
+        return within, tuple((a, b) for a, b in rests if begin <= (a + b) / 2 < end)
+
+
+def _spans(sheet: Sheet, seconds: float) -> Iterator[tuple[float, float, str, str]]:
+    """Start, end, name and colour of each section: its own times, else its words', else what its neighbours leave."""
+    known = [_known(sheet, number, section) for number, section in enumerate(sheet.sections)]
+    for number, (section, span) in enumerate(zip(sheet.sections, known, strict=True)):
+        before = max((other[1] for other in known[:number] if other), default=0.0)
+        after = min((other[0] for other in known[number + 1 :] if other), default=seconds)
+        start, end = span or (before, after)
+        if end > start:
+            yield start, end, f"{section.name} ({section.note})" if section.note else section.name, COLOURS[section.kind]
+
+
+def _known(sheet: Sheet, number: int, section: Section) -> tuple[float, float] | None:
+    words = [word for line in sheet.lines if line.section == number for word in line.words]
+    starts = [word.start for word in words if word.start is not None]
+    start = section.start if section.start is not None else min(starts, default=None)
+    end = section.end if section.end is not None else max((word.end for word in words if word.end is not None), default=None)
+    return None if start is None or end is None else (start, end)
+
+
+def _colour(sheet: Sheet, section: int | None) -> str:
+    return NO_SECTION if section is None or section >= len(sheet.sections) else COLOURS[sheet.sections[section].kind]
+
+
+def _name(word: SheetWord) -> str:
+    """What is written on a word's bar."""
+    text = word.word or word.phoneme or "".join(phone.phoneme for phone in word.phones or ())
+    return f"({text})" if word.backing else text
+
+
+def _phones_width(word: SheetWord, measure: Measure) -> float:
+    """Seconds that the word's phonemes take below its name."""
+    if word.phones is None:
+        return measure(word.phoneme or "", PHONE_POINTS)
+    places = list(_phone_places(word, measure))
+    return places[-1][0] + measure(places[-1][1], PHONE_POINTS) - (word.start or 0.0) if places else 0.0
+
+
+def _phone_places(word: SheetWord, measure: Measure) -> Iterator[tuple[float, str]]:
+    """Where each phone's symbols are written: at its start, or after those before."""
+    free = 0.0
+    for phone in word.phones or ():
+        place = max(phone.start, free)
+        yield place, phone.phoneme
+        free = place + measure(phone.phoneme, PHONE_POINTS) * 1.25
+
+
+def _ruler(figure: Any, length: float) -> Measure:
+    """What measures text in seconds of a row that lasts `length`."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.font_manager import FontProperties
+
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    fonts = {points: FontProperties(size=points) for points in (WORD_POINTS, PHONE_POINTS)}
+    known: dict[tuple[str, float], float] = {}
+
+    def measure(text: str, points: float) -> float:
+        if (text, points) not in known:
+            width = renderer.get_text_width_height_descent(text, fonts[points], False)[0] if text else 0.0
+            known[text, points] = width / figure.dpi * length / ROW_INCHES
+        return known[text, points]
+
+    return measure
+
+
+def _stack(figure: Any, rows: Sequence[_Row], length: float, title: str) -> None:
+    """Draws rows one below the other, the title above."""
+    heights = [(row.lanes + 2 * STRIP) * LANE_INCHES for row in rows]
+    above, between, below = 0.5, 0.34, 0.4
+    whole = above + sum(heights) + between * (len(rows) - 1) + below
+    width = figure.get_figwidth()
+    figure.set_figheight(whole)
+    top = whole - above
+    for row, height in zip(rows, heights, strict=True):
+        box = (MARGIN_INCHES / width, (top - height) / whole, ROW_INCHES / width, height / whole)
+        _draw_row(figure.add_axes(box), row, length)
+        top -= height + between
+    shown = title if len(title) <= 120 else title[:119] + "\u2026"
+    figure.text(MARGIN_INCHES / width, 1 - 0.3 / whole, shown, fontsize=14, weight="bold", va="center", parse_math=False)
+
+
+def _draw_row(axes: Any, row: _Row, length: float) -> None:
+    from matplotlib.ticker import FuncFormatter, MultipleLocator
+
+    axes.set(xlim=(row.begin, row.begin + length), ylim=(row.lanes + STRIP, -STRIP), yticks=[])
+    axes.xaxis.set_major_locator(MultipleLocator(5 if length > 12 else 1))
+    axes.xaxis.set_minor_locator(MultipleLocator(1))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{int(round(x)) // 60}:{int(round(x)) % 60:02d}"))
+    axes.tick_params(axis="x", labelsize=8, colors="#555555")
+    axes.grid(axis="x", which="both", color="#000000", alpha=0.07, linewidth=0.8)
+    axes.set_axisbelow(True)
+    for side in ("top", "left", "right"):
+        axes.spines[side].set_visible(False)
+    _draw_sections(axes, row)
+    for bar in row.bars:
+        _draw_bar(axes, bar, row)
+    _draw_rests(axes, row)
+
+
+def _draw_sections(axes: Any, row: _Row) -> None:
+    for start, end, name, colour in row.sections:
+        axes.fill_between((start, end), -STRIP, -0.08, color=colour, alpha=0.85, linewidth=0)
+        axes.fill_between((start, end), -0.08, row.lanes, color=colour, alpha=0.07, linewidth=0)
+        axes.plot((start, start), (-STRIP, row.lanes), color="white", linewidth=1.5)
+        shown = _shortened(f" {name}", end - start, row.measure)
+        axes.text(start, -STRIP / 2 - 0.04, shown, fontsize=WORD_POINTS, color="white", weight="bold", va="center", parse_math=False)
+
+
+def _shortened(text: str, room: float, measure: Measure) -> str:
+    """As much of a text as there is room for; bold letters are wider than those measured."""
+    if measure(text, WORD_POINTS) * 1.15 <= room:
+        return text
+    while text and measure(text + "\u2026", WORD_POINTS) * 1.15 > room:
+        text = text[:-1]
+    return text + "\u2026" if len(text) > 2 else ""
+
+
+def _draw_bar(axes: Any, bar: _Bar, row: _Row) -> None:
+    """A word: its bar, its text, and its phonemes below, at their times where these are known."""
+    from matplotlib.patches import Rectangle
+
+    fill: dict[str, Any] = {"facecolor": "white", "hatch": "/////"} if bar.word.backing else {"facecolor": bar.colour}
+    box = ((bar.start, bar.lane + 0.06), max(bar.end - bar.start, 0.01), 0.88)
+    axes.add_patch(Rectangle(*box, edgecolor=bar.colour, alpha=0.38, linewidth=0, **fill))
+    axes.add_patch(Rectangle(*box, fill=False, edgecolor=bar.colour, linewidth=0.8))
+    if bar.opens_line:
+        axes.plot((bar.start, bar.start), (bar.lane + 0.06, bar.lane + 0.94), color=bar.colour, linewidth=3.0, solid_capstyle="butt")
+    if not bar.is_whole:
+        return
+    inset = row.measure("i", PHONE_POINTS) * (1.4 if bar.opens_line else 0.8)
+    behind = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.4} if bar.word.backing else None
+    text = {"va": "center", "parse_math": False, "clip_on": False}
+    axes.text(bar.place + inset, bar.lane + 0.33, _name(bar.word), fontsize=WORD_POINTS, color="#111111", bbox=behind, **text)
+    low = bar.lane + 0.73
+    if bar.word.phones is None:
+        phoneme = bar.word.phoneme if bar.word.word else ""
+        axes.text(bar.place + inset, low, phoneme or "", fontsize=PHONE_POINTS, color="#444444", **text)
+    for phone in bar.word.phones or ():
+        axes.plot((phone.start, phone.start), (bar.lane + 0.5, bar.lane + 0.6), color=bar.colour, linewidth=1.2)
+    for place, symbols in _phone_places(bar.word, row.measure):
+        axes.text(place + inset * 0.7, low, symbols, fontsize=PHONE_POINTS, color="#222222", **text)
+
+
+def _draw_rests(axes: Any, row: _Row) -> None:
+    """The strip that says when anything is sung, and how long the rests are."""
+    middle = row.lanes + STRIP / 2
+    for start, end in row.sung:
+        axes.fill_between((start, end), middle - 0.07, middle + 0.07, color="#333333", linewidth=0)
+    for start, end in row.rests:
+        text = f"rest {end - start:.1f} s"
+        axes.text((start + end) / 2, middle, text, fontsize=PHONE_POINTS, color="#777777", ha="center", va="center")
+
+
+@contextmanager
+def _boxes_for_letters() -> Iterator[None]:
+    """Letters that the font lacks are drawn as boxes, without a warning each."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")
+        yield
+
+
 def _width(seconds: float) -> float:
     """Inches for so long a song."""
     return max(8.0, min(60.0, 0.9 * seconds))
@@ -100,7 +393,6 @@ def _write(path: str | Path, figure: Any) -> Path:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     drawn = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph")  # letters that the font lacks are drawn as boxes
+    with _boxes_for_letters():
         FigureCanvasAgg(figure).print_png(drawn)
     return write_whole(path, drawn.getbuffer())
