@@ -3,7 +3,7 @@
 Knows times and token ids; where a word's ids come from (`phonemes`) and what the network does with them is not its business.
 The rules are JAM-0.5's (arXiv 2507.20880): words that touch the crop are shifted by its start, turned to slots by truncation and clamped to
 the canvas; a word of no slots vanishes; a later word overwrites an earlier one. A word with the times of its phones is placed by
-those: each phone has its own slots, by the same truncation, what lies between them is blank, and the last slot is the word's end where free.
+those: each phone has its own slots, by the same truncation, what lies between is blank, and the last slot is the word's end where free.
 """
 
 from collections.abc import Callable, Sequence

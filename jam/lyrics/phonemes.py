@@ -39,6 +39,14 @@ Piece = tuple[str, str | None]  # a text and its IPA, None where the network has
 
 _PIECE = re.compile(rf"[{re.escape(PUNCTUATION)}]|(?:[^\W\d_]|['-])+")  # a mark, or letters with apostrophes and hyphens
 _MARKED = re.compile(rf"[{re.escape(PUNCTUATION)}]|[^{re.escape(PUNCTUATION)}]+")  # a mark, or what stands between marks
+_ENDINGS = {  # contractions: what is said after some last sounds of a word, and after all others
+    "'s": {"szʃʒ": "ɪz", "ptkfθ": "s", "": "z"},
+    "'d": {"td": "ɪd", "": "d"},
+    "'ll": {"": "əl"},
+    "'ve": {"": "əv"},
+    "'re": {"": "ɝ"},
+    "n't": {"": "ənt"},
+}
 _RIME = re.compile("[aeiouæɑɔəɛɝɚɜɪʊʌɐ].*")  # of a syllable: its vowel and what follows
 
 
@@ -346,15 +354,34 @@ class Phonemizer:
         return name if languages.base(language) == "en" and self._entry(name, language) is not None else letter
 
     def _entry(self, text: str, language: str) -> str | None:
-        """The lexicon's or the dictionary's IPA of `text`: as written, without quotes around it, then without any apostrophe."""
-        dictionary = self._dictionary.get(language, {})
-        for form in (text, text.strip("'"), text.replace("'", "")):
-            if (entry := self._lexicon.get(form.lower())) is not None:
+        """The lexicon's or the dictionary's IPA of `text`: as written, without quotes around it, without any apostrophe, or contracted."""
+        if (entry := self._listed(text, language)) is not None:
+            return entry
+        if text.endswith("in'"):  # lovin', before the name that is spelled so without a quote
+            whole = self._listed(text[:-1] + "g", language)
+            if whole is not None and whole.endswith("ŋ"):
+                return whole[:-1] + "n"
+        for form in (text.strip("'"), text.replace("'", "")):
+            if (entry := self._listed(form, language)) is not None:
                 return entry
-            for spelling in (form, form.lower(), form.title()):
-                if spelling in dictionary:
-                    return dictionary[spelling]
-        return None
+        return self._contracted(text, language) if "'" in text[1:] and languages.base(language) == "en" else None
+
+    def _listed(self, text: str, language: str) -> str | None:
+        """The lexicon's or the dictionary's IPA of `text`, as written, in lower case, or as a title."""
+        if (entry := self._lexicon.get(text.lower())) is not None:
+            return entry
+        dictionary = self._dictionary.get(language, {})
+        return next((dictionary[spelling] for spelling in (text, text.lower(), text.title()) if spelling in dictionary), None)
+
+    def _contracted(self, text: str, language: str) -> str | None:
+        """The IPA of a contraction that no dictionary has, of its known first part: `Zara's`, `moon'll`."""
+        lower = text.lower()
+        ending = next((ending for ending in _ENDINGS if lower.endswith(ending)), None)
+        first = self._entry(text[: -len(ending)], language) if ending else None
+        if ending is None or not first:
+            return None
+        sound = next(sound for last, sound in _ENDINGS[ending].items() if first[-1] in last or not last)
+        return first + languages.onto(sound, self.heard, self.symbols)[0]
 
 
 def build(config: Mapping[str, Any]) -> "tuple[Model, Preprocessor]":

@@ -41,6 +41,7 @@ _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn"}  # characters without a shape
 _FAST = re.compile(r"[A-Za-z]?[a-z]*(?:'[a-z]+)?[.,?!:;]*")  # an ordinary word
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>|\{\\[^{}]*\}")
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
+_HYPHENATED = re.compile(r"(?<![\w'-])[^\W\d_]+(?:-[^\W\d_]+)+(?![\w'-])")
 
 Sub = Callable[[re.Match[str]], str]
 
@@ -169,6 +170,7 @@ def _tidied(text: str, english: bool) -> str:
     """Letters, apostrophes, hyphens and marks alone, with single spaces."""
     kept = "".join(_kept(sign, english) for sign in text)
     kept = re.sub(r"(?<!\S)['-]+(?!\S)|(?<!\S)-+|-+(?!\S)", " ", kept)  # hyphens and quotes that belong to no letter
+    kept = re.sub(r"(?<!\S)'([^\s']+)'(?=[.,?!:;]*(?!\S))", r"\1", kept)  # a word in quotes
     return re.sub(r"\s+(?=[.,?!:;])", "", " ".join(kept.split()))
 
 
@@ -297,12 +299,24 @@ _SIGNS = {"&": "and", "@": "at", "%": "percent", "+": "plus", "=": "equals", "\u
 
 def _english(text: str, knows: Callable[[str], bool] | None) -> str:
     """English text with signs and numbers in words, then the stretched words shortened."""
-    said = " ".join(_token(token) for token in text.split())
+    apart = re.sub(r"\b(Mrs?|Ms|Dr|St)\.(?=[A-Z])", r"\1. ", text)
+    said = " ".join(_token(token) for token in apart.split())
     for pattern, sub in _RULES:
         if pattern.search(said):
             said = pattern.sub(sub, said)
     said = re.sub(r"\b(?:([^\W\d_])-)+(?=\1[^\W\d_])", _stammer, said, flags=re.IGNORECASE)
+    if knows is not None:
+        said = _HYPHENATED.sub(lambda word: _joined(word[0], knows), said)
     return _WORD.sub(lambda word: shortened(word[0], knows), said)
+
+
+def _joined(word: str, knows: Callable[[str], bool]) -> str:
+    """A word that hyphens divide (`ba-by`) or stretch (`lo-ove`), in one; others, and what is said twice, as they are."""
+    parts = word.lower().split("-")
+    if knows(word) or len(set(parts)) < len(parts):
+        return word
+    whole = "".join(parts)
+    return next((each for each in (whole, re.sub(r"([aeiou])-\1", r"\1", word.lower()).replace("-", "")) if knows(each)), word)
 
 
 def _token(token: str) -> str:
@@ -426,6 +440,7 @@ def _put(words: str) -> Sub:
 _RULES: tuple[tuple[re.Pattern[str], Sub], ...] = (
     _rule(r"(?<=[a-z])\$(?=[a-z])", _put("s")),  # a letter in a stage name
     _rule(r"(?<=\w)@(?=\w)", _put(" at ")),
+    _rule(r"\bno\.\s?(?=\d)", _put(" number ")),
     _rule(r"(?<=[a-z\d])\.(?=(?:com|net|org|fm|io|tv)\b)", _put(" dot ")),
     _rule(r"(?<![\w.])(?:[a-z]\.){2,}(?:[a-z](?![\w']))?", _dotted),  # U.S.A., a.m.
     _rule(r"\b(\d{4})-(\d{1,2})-(\d{1,2})\b", lambda m: _date(m[1], m[2], m[3], m[0].replace("-", " "))),
@@ -433,21 +448,23 @@ _RULES: tuple[tuple[re.Pattern[str], Sub], ...] = (
     _rule(r"\b(\d{1,2})\.(\d{1,2})\.(\d{4})\b", lambda m: _date(m[3], m[2], m[1], m[0].replace(".", " "))),
     _rule(r"(?<![\d:.])(\d{1,2}):([0-5]\d)(?!\d)(?:\s?([ap])\.?m\b\.?)?", _time),
     _rule(r"(?<![\d:.])(\d{1,2})\s?([ap])\.?m\b\.?", _half_day),
-    _rule(rf"({_MONEY})\s?{_NUMBER}(?:\.(\d+))?(?:\s?(k|m|mn|b|bn|tn|thousand|million|billion|trillion)\b)?",
+    _rule(rf"({_MONEY})\s?{_NUMBER}(?:\.(\d+))?(?:\s?(k|m|mn|b|bn|tn|thousand|million|billion|trillion)\b)?(?:'?s\b)?",
           lambda m: _money(m[1], m[2], m[3], m[4])),
     _rule(rf"({_MONEY})\.(\d\d)\b", lambda m: _money(m[1], "0", m[2], None)),
     _rule(rf"{_NUMBER}(?:\.(\d+))?\s?({_MONEY})", lambda m: _money(m[3], m[1], m[2], None)),
     _rule(r"\b(\d)'\s?(\d{1,2})(?:\"|''|(?=\W|$))", _feet),
+    _rule(r"(?<!['\w])(\d)'(?!\S)", lambda m: f" {_cardinal(int(m[1]))} foot "),
     _rule(rf"(?<![a-z]){_NUMBER}(?:\.(\d+))?\s?({'|'.join(re.escape(unit) for unit in _UNITS)}|B)(?![a-z\d])", _unit),
     _rule(r"(?<!\w)'?\b(\d\d)?(\d0)'?s\b", _decade),
     _rule(r"\b(\d{1,9})(?:st|nd|rd|th)(s?)\b", lambda m: f" {_ordinal(int(m[1]))}{m[2]} "),
     _rule(r"(\d)\s?x\s?(?=\d)", lambda m: f"{m[1]} by "),
     _rule(r"\b(\d{1,9})/(\d{1,9})\b", _fraction),
+    _rule(r"\b1-800-", _put(" one eight hundred ")),
     _rule(r"\b(?:\d-)?(?:\d{3}-){1,2}\d{4}\b", lambda m: f" {_one_by_one(m[0])} "),  # telephone
     _rule(r"\b(1[1-9]\d\d|20\d\d)-(?=(?:1[1-9]|20)\d\d\b)", lambda m: f" {_year(m[1])} to "),
     _rule(r"(?<![\w)])-(?=[\d.])", _put(" minus ")),
     _rule(r"#(?=\d)", _put(" number ")),
-    _rule(r"\b([a-g])#(?!\w)", lambda m: f"{LETTER_NAMES[m[1].lower()]} sharp "),
+    _rule(r"\b([a-g])#(?!\w\w|[a-ln-z])", lambda m: f"{LETTER_NAMES[m[1].lower()]} sharp "),
     _rule(r"#(?=[a-z])", _put(" hashtag ")),
     _rule(r"\b(\d{1,3}(?:,\d{3})+)(?:\.(\d+))?", _grouped),
     _rule(r"(\d*)\.(\d+)", lambda m: f" {_decimal(m[1], m[2])} "),

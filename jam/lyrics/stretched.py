@@ -22,22 +22,26 @@ _CRIES = tuple(
 
 _DOUBLED = frozenset(
     [
-        "add", "agree", "all", "apple", "baboon", "ball", "balloon", "battle", "bee", "been", "beer", "bell", "better", "between",
-        "bill", "bitter", "bleed", "bless", "bliss", "blood", "bloom", "boo", "book", "boot", "booth", "boss", "bottle", "breeze",
-        "broom", "bull", "bunny", "butter", "buzz", "call", "carry", "cartoon", "cell", "cheek", "cheer", "cheese", "chill", "choose",
-        "class", "cliff", "coffee", "cook", "cool", "creep", "cross", "daddy", "deep", "deer", "dizzy", "doll", "doom", "door", "dream",
-        "dress", "egg", "fall", "feel", "feeling", "feels", "feet", "fell", "fellow", "fill", "flee", "flood", "floor", "follow",
-        "food", "fool", "free", "freeze", "full", "funny", "fuss", "fuzz", "fuzzy", "glass", "gloom", "good", "goodbye", "goodnight",
-        "goof", "goose", "grass", "green", "greet", "groove", "guess", "hall", "happy", "heed", "heel", "hell", "hello", "hill",
-        "hobby", "hollow", "honey", "hood", "hoof", "hook", "hoop", "hoot", "hurry", "ill", "inn", "jazz", "keep", "kill", "kiss",
-        "kitty", "knee", "kneel", "ladder", "lagoon", "less", "letter", "little", "look", "loop", "loose", "loss", "mall", "marry",
-        "mass", "meet", "merry", "mess", "middle", "mill", "miss", "mommy", "moo", "mood", "moon", "moor", "moose", "need", "noon",
-        "odd", "off", "oops", "pass", "peek", "peel", "pill", "pillow", "pool", "poor", "press", "pretty", "proof", "puff", "pull",
-        "puppy", "queen", "riddle", "roll", "roof", "room", "root", "school", "screen", "see", "seed", "seek", "seem", "seen", "sell",
-        "shampoo", "sheep", "shell", "shook", "shoot", "silly", "sleep", "small", "smell", "smooth", "sneeze", "sniff", "soon", "sorry",
-        "speed", "spell", "spoon", "staff", "steel", "steep", "steer", "still", "stoop", "street", "stress", "stuff", "summer", "sunny",
-        "sweet", "taboo", "tall", "tattoo", "teen", "tell", "three", "thrill", "too", "took", "tool", "tooth", "toss", "tree", "troop",
-        "wall", "weed", "week", "weep", "well", "wheel", "will", "woo", "wood", "worry", "yell", "yellow", "zoo", "zoom",
+        "add", "agree", "all", "apple", "ass", "baboon", "ball", "balloon", "battle", "bee", "been", "beer", "bell", "better",
+        "between", "bill", "bitter", "bleed", "bless", "bliss", "blood", "bloom", "boo", "book", "boost", "boot", "booth", "boss",
+        "bottle", "breed", "breeze", "brood", "broom", "bull", "bunny", "butter", "buzz", "call", "calling", "carry", "cartoon", "cell",
+        "cheek", "cheer", "cheers", "cheery", "cheese", "chill", "choose", "class", "cliff", "coffee", "cook", "cookie", "cool",
+        "creep", "cross", "cutting", "daddy", "deep", "deer", "dinner", "dizzy", "doll", "doom", "door", "dream", "dress", "dripping",
+        "eek", "egg", "fall", "falling", "falls", "feel", "feeling", "feels", "feet", "fell", "fellow", "fill", "flee", "flood",
+        "floor", "follow", "food", "fool", "free", "freeze", "full", "funny", "fuss", "fuzz", "fuzzy", "geez", "getting", "glass",
+        "gloom", "good", "goodbye", "goodnight", "goods", "goof", "goose", "grass", "greed", "green", "greet", "groove", "guess",
+        "hall", "hammer", "happy", "heed", "heel", "hell", "hello", "hill", "hiss", "hitting", "hobby", "hollow", "honey", "hood",
+        "hoof", "hook", "hoop", "hoot", "hopping", "hurry", "ill", "inn", "jazz", "jeez", "keep", "kill", "killer", "kiss", "kissing",
+        "kitty", "knee", "kneel", "ladder", "lagoon", "less", "lesson", "letter", "letting", "little", "look", "loop", "loose", "loss",
+        "mall", "marry", "mass", "matter", "meet", "merry", "mess", "middle", "mill", "mirror", "miss", "mommy", "moo", "mood", "moon",
+        "moor", "moose", "need", "needs", "noon", "odd", "off", "oops", "pass", "peek", "peel", "pill", "pillow", "planned", "pool",
+        "poor", "poppy", "press", "pretty", "proof", "puff", "pull", "puppy", "queen", "riddle", "ripple", "roll", "rolling", "roof",
+        "room", "root", "rubble", "running", "school", "screen", "see", "seed", "seek", "seem", "seen", "sell", "shampoo", "sheep",
+        "sheer", "shell", "shimmer", "shoo", "shook", "shoot", "silly", "sitting", "sleep", "small", "smell", "smooth", "sneeze",
+        "sniff", "soon", "sorry", "speed", "spell", "spinning", "spoon", "staff", "steel", "steep", "steer", "still", "stood", "stool",
+        "stopping", "street", "stress", "stuff", "summer", "sunny", "supper", "sweet", "taboo", "tall", "tattoo", "teen",
+        "teeth", "tell", "three", "thrill", "till", "too", "took", "tool", "tooth", "toss", "tree", "tripping", "troop", "wall", "weed",
+        "weeds", "week", "weep", "well", "wheel", "will", "winner", "woo", "wood", "woof", "worry", "yell", "yellow", "zoo", "zoom",
     ]
 )  # fmt: skip
 """Common words with a doubled letter: where both spellings are words, a stretched letter is doubled in these alone."""
@@ -59,7 +63,7 @@ def shortened(word: str, knows: Callable[[str], bool] | None) -> str:
 
 def _without_double(word: str, lower: str, knows: Callable[[str], bool]) -> str:
     """An unknown word with a doubled letter, as `loove`, in a spelling that is known, where there is one."""
-    if not re.search(r"([^\W\d_])\1", lower) or knows(word):
+    if word.isupper() or not re.search(r"([^\W\d_])\1", lower) or knows(word):
         return word
     return next((each for each in _spellings(lower, 2) if knows(each)), word)
 
