@@ -12,11 +12,13 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from numbers import Real
 from typing import TypeGuard
 
 from jam.lyrics.phonemes import LANGUAGE, Phonemizer
 from jam.lyrics.sheet import Sheet, SheetWord, is_sung
+from jam.lyrics.spoken import spoken
 from jam.lyrics.syllables import count
 from jam.lyrics.words import BEYOND_SECONDS, Word, label
 from jam.timing import FRAME_RATE, SLOTS_PER_FRAME
@@ -30,8 +32,9 @@ _WITH_COLON = re.compile(rf"({_NAME}(?: (?:\d+|[ivx]+|[a-d]))?):", re.IGNORECASE
 _ALONE = re.compile(_NAME, re.IGNORECASE)
 TAG_WORDS = 8  # a bracket that does not close within so many words opens no tag
 
+_MARKUP = re.compile(r"</?[a-zA-Z][^<>]*>|\{\\[^{}]*\}")  # <i>, {\an8}
 _UNSUNG = frozenset("*_[]{}<>\\|~^\ufe0e\ufe0f")
-_HARMLESS = frozenset("`\u00b4\u00b0\u200c\u200d")  # apostrophes that people type, degrees, and joiners of letters
+_JOINERS = frozenset("\u200c\u200d")  # between letters of some scripts they belong to the spelling
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,10 @@ class Tag:
 
 @dataclass(frozen=True)
 class Limits:
-    """What can be sung: `duration` seconds of the song (None: as long as the model can), `canvas` seconds of the model's longest song."""
+    """What can be sung: `duration` seconds of the song (None: as long as the model can), `canvas` seconds of the model's longest song.
+
+    `filler` spreads tokens over slots (`jam.lyrics.grid.fill`); whichever it is, tokens that do not fit are cut.
+    """
 
     duration: float | None
     canvas: float
@@ -135,7 +141,9 @@ def _moments(sheet: Sheet) -> Iterator[tuple[float, tuple[str, int, str] | None,
 
 def is_number(value: object) -> TypeGuard[float]:
     """Whether `value` is a number that could be seconds: finite, no bool."""
-    return isinstance(value, Real) and not isinstance(value, bool) and abs(float(value)) < BEYOND_SECONDS
+    if type(value) is not float and (isinstance(value, bool) or not isinstance(value, Real)):
+        return False
+    return abs(float(value)) < BEYOND_SECONDS
 
 
 def is_time(value: object) -> TypeGuard[float]:
@@ -147,9 +155,7 @@ def demands(sheet: Sheet, phonemizer: Phonemizer) -> list[Demand]:
     """What each of the sheet's words asks for, in their order. Logs nothing, and raises nothing for words that cannot be read."""
     asked = [_asked(word, sheet.language) for word in sheet.words]
     with quiet():
-        complaints = _complaints(asked, phonemizer)
-        readable = [Word(0, 0, "", "") if word in complaints else word for word in asked]
-        found = phonemizer.words(readable)
+        complaints, found = _read(asked, phonemizer)
     made: dict[str | None, Demand] = {}
     for word in found:
         if word.phoneme not in made:
@@ -191,13 +197,13 @@ def tags(sheet: Sheet) -> list[Tag]:
 
 
 def unsung(text: str) -> str:
-    """The symbols of `text` that nobody sings, each once: emoji, notes, markup; punctuation and signs that stand for words are none."""
-    return "".join(dict.fromkeys(sign for sign in text if _is_unsung(sign)))
+    """What of `text` nobody sings, each sign once: emoji, notes, markup; punctuation and signs that stand for words are none."""
+    return "".join(dict.fromkeys(part for part, is_sung in _divided(text) if not is_sung))
 
 
 def without_unsung(text: str) -> str:
-    """`text` without the symbols that nobody sings."""
-    return "".join(sign for sign in text if not _is_unsung(sign)) if unsung(text) else text
+    """`text` without the signs that nobody sings."""
+    return "".join(part for part, is_sung in _divided(text) if is_sung)
 
 
 def _tag(texts: Sequence[str], index: int, has_lines: bool) -> tuple[int, str] | None:
@@ -225,13 +231,21 @@ def _asked(word: SheetWord, language: str | None) -> Word:
     return Word(0, 0, text, phoneme if isinstance(phoneme, str) else None, code if isinstance(code, str) else None)
 
 
-def _complaints(asked: Sequence[Word], phonemizer: Phonemizer) -> dict[Word, str]:
+def _read(asked: Sequence[Word], phonemizer: Phonemizer) -> tuple[dict[Word, str], tuple[Word, ...]]:
+    """{word: why nobody can read it}, and all words with their phonemes, which are empty for these."""
+    try:
+        return {}, phonemizer.words(asked)
+    except ValueError:
+        complaints = _complaints(list(dict.fromkeys(asked)), phonemizer)
+        return complaints, phonemizer.words([Word(0, 0, "", "") if word in complaints else word for word in asked])
+
+
+def _complaints(distinct: Sequence[Word], phonemizer: Phonemizer) -> dict[Word, str]:
     """{word: why nobody can read it}, found by halves."""
     try:
-        phonemizer.words(asked, "lyrics")
+        phonemizer.words(distinct, "lyrics")
         return {}
     except ValueError as error:
-        distinct = list(dict.fromkeys(asked))
         if len(distinct) == 1:
             return {distinct[0]: str(error).removeprefix("lyrics: ").removeprefix(label(0, distinct[0].word)).strip(" :")}
     half = len(distinct) // 2
@@ -243,8 +257,26 @@ def _demand(ipa: str, phonemizer: Phonemizer) -> Demand:
     return Demand(ipa, len(ids), count(ipa)) if len(ids) > 1 else Demand(ipa)
 
 
+def _divided(text: str) -> Iterator[tuple[str, bool]]:
+    """Markup and signs of `text`, and whether each is sung."""
+    if text.isascii() and text.isalpha():
+        yield text, True
+        return
+    begin = 0
+    for found in (*_MARKUP.finditer(text), None):
+        end = found.start() if found is not None else len(text)
+        for place in range(begin, end):
+            joins = text[place] in _JOINERS and text[place - 1 : place].isalpha() and text[place + 1 : place + 2].isalpha()
+            yield text[place], joins or not _is_unsung(text[place])
+        if found is not None:
+            yield found[0], False
+            begin = found.end()
+
+
+@lru_cache(maxsize=4096)
 def _is_unsung(sign: str) -> bool:
+    """Whether it is a symbol, or has no shape, and no singer would say it."""
     if sign.isascii() and sign.isprintable():
         return sign in _UNSUNG
     odd = unicodedata.category(sign) in ("So", "Sk", "Sm", "Cc", "Cf", "Co", "Cn")
-    return sign in _UNSUNG or (odd and sign not in _HARMLESS and not is_sung(sign))
+    return sign in _UNSUNG or (odd and spoken(f"a{sign}b").replace(" ", "") == "ab")

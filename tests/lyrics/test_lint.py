@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jam import assets
+from jam.lyrics.demands import unsung, without_unsung
 from jam.lyrics.grid import slots
 from jam.lyrics.lint import Limits, Problem, changes, check, fix
-from jam.lyrics.phonemes import Phonemizer
+from jam.lyrics.phonemes import Phonemizer, build, save
 from jam.lyrics.sheet import Line, Section, Sheet, SheetWord, of_words, split
 from jam.lyrics.words import Phone, Word, validate
 from jam.timing import MAX_FRAMES, Span, frames_to_seconds
@@ -175,12 +176,68 @@ def test_a_language_that_nobody_reads_is_told_once(found, phonemizer, monkeypatc
     assert fix(sheet, phonemizer, LIMITS) == sheet  # a phonemizer is missing, not a word wrong
 
 
+def test_sounds_that_the_model_lacks_are_told_once_for_a_language(tmp_path):
+    config = {
+        "preprocessing": {
+            "languages": ["fr"],
+            "text_symbols": list("abelnru"),
+            "phoneme_symbols": list("lynʁ"),
+            "char_repeats": 1,
+            "lowercase": True,
+        },
+        "model": {"type": "transformer", "d_model": 8, "d_fft": 8, "layers": 1, "dropout": 0.0, "heads": 1},
+    }
+    save(tmp_path / "fr.pt", *build(config), config, {"fr": {"lune": "lyn", "rue": "ʁy"}}, 0)
+    phonemizer = Phonemizer.load(assets.BUNDLE / "phonemizer.pt", languages={"fr": str(tmp_path / "fr.pt")})
+    words = [Word(1, 2, "river"), Word(2, 3, "lune", language="fr"), Word(3, 4, "rue", language="fr")]
+    [problem] = check(of_words(words), phonemizer, LIMITS)
+    assert (problem.level, problem.code, problem.place, problem.start) == ("warning", "accent", "word 2 ('lune')", 2)
+    assert problem.message.startswith("fr: y is sung as ") and "ʁ as ɹ" in problem.message and "(and 1 more word)" in problem.message
+
+
 def test_remarks_of_the_reader_are_notes_with_their_place(found):
     problems = found(Sheet(of_words(EASY).lines, remarks=("line 7: '♪' is not sung", "read as Windows-1252: byte 3")))
     assert [(problem.level, problem.place, problem.message) for problem in problems] == [
         ("note", "line 7", "'♪' is not sung"),
         ("note", "lyrics", "read as Windows-1252: byte 3"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "symbols"),
+    [
+        ("<i>moon</i>", "<i></i>"),
+        ("{\\an8}moon", "{\\an8}"),
+        ("**moon**", "*"),
+        ("\u2764\ufe0fmoon", "\u2764\ufe0f"),
+        ("moon\U0001f468\u200d\U0001f3a4", None),
+    ],
+)
+def test_markup_and_emoji_are_left_out_as_wholes(text, symbols):
+    assert without_unsung(text) == "moon"
+    assert symbols is None or unsung(text) == symbols
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "don't",
+        "don\u2019t",
+        "don\uff40t",
+        "5\u00b0",
+        "$5",
+        "#1",
+        "rock&roll",
+        "\u21165",
+        "a\u2212b",
+        "caf\u00e9",
+        "\u06a9\u200c\u06a9",
+        "why?!",
+        "\u201cmoon\u201d",
+    ],
+)
+def test_punctuation_and_signs_that_are_said_are_no_symbols(text):
+    assert unsung(text) == "" and without_unsung(text) == text
 
 
 # Words without times
