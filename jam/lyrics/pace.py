@@ -8,15 +8,19 @@ from dataclasses import dataclass
 
 from jam.lyrics.syllables import Sung
 
-SYLLABLE = 0.32  # seconds that a syllable likes to last; a simple part of the beat near it is taken
+SYLLABLE = 0.36  # seconds that a syllable likes to last; a simple part of the beat near it is taken
 PARTS = (1, 2, 4, 8)  # of a beat that a syllable may last
 SMALL = 0.75  # a small word of one syllable, against another
-HELD = 0.6  # beats by which the last word of a phrase is longer
+HELD = 0.75  # beats by which the last word of a phrase is longer
 HELD_AT_MARK = 0.25  # the same before a comma within it
-BREATH = 1.0  # beats between lines
+BREATH = 1.5  # beats between lines
 COMMA, STOP = 0.25, 0.5  # beats of rest after marks within a line
-PHRASE = 14  # syllables that one breath carries; longer lines are divided
+PHRASE = 18  # syllables that one breath carries; longer lines are divided
 PART_OF_PHRASE = 9  # syllables that the parts then have, about
+AROUND = ((40.0, 1), (90.0, 2), (math.inf, 4))  # below so many seconds of singing, so many bars of intro,
+OUTRO = 1.0  # and such beats, and bars but one, after the last word;
+PART = 0.15  # each no larger a part of the singing,
+MOMENT = 0.5  # nor less than so many seconds
 UNVOICED = 0.3  # syllables that a word lasts of which nothing is heard
 
 
@@ -70,8 +74,10 @@ def weight(word: Sung) -> float:
 
 
 def around(seconds: float, beat: Beat) -> tuple[float, float]:
-    """Seconds of music before and after `seconds` of singing: more for longer songs, from half a bar to four bars."""
-    return tuple(min(max(part * seconds, beat.bar / 2), 4 * beat.bar) for part in (0.09, 0.07))  # type: ignore[return-value]
+    """Seconds of music before and after `seconds` of singing: a bar and a beat or so; of longer songs more, of snippets less."""
+    bars = next(bars for limit, bars in AROUND if seconds < limit)
+    intro, outro = bars * beat.bar, (bars - 1) * beat.bar + OUTRO * beat.seconds
+    return max(min(intro, PART * seconds), MOMENT), max(min(outro, PART * seconds), MOMENT)
 
 
 def divisions(line: Sequence[Sung]) -> tuple[int, ...]:
@@ -89,7 +95,7 @@ def _cuts(phrase: Sequence[Sung]) -> list[int]:
     ends = [0.0]
     for word in phrase:
         ends.append(ends[-1] + max(word.syllables, UNVOICED))
-    parts = 1 if ends[-1] <= PHRASE else math.ceil(ends[-1] / PART_OF_PHRASE)
+    parts = 1 if ends[-1] <= PHRASE else max(round(ends[-1] / PART_OF_PHRASE), 2)
     cuts: list[int] = []
     for part in range(1, parts):
         wanted = ends[-1] * part / parts

@@ -14,10 +14,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
+from pathlib import Path
 
 import numpy as np
 
-from jam.lyrics import pace
+from jam.lyrics import durations, pace
 from jam.lyrics.elastic import Piece, place
 from jam.lyrics.pace import Beat, Lengths
 from jam.lyrics.sheet import Line, Section, Sheet, SheetWord
@@ -36,13 +37,15 @@ SPARE_SLOTS = 2  # beside a slot for each symbol: the word's end, and one more, 
 ROUNDING = 0.002  # seconds that rounding to milliseconds may take from a word
 LEAST_WORD = 0.02  # seconds a word between given times that leave hardly any
 LEAST_BREATH = 0.08
+HASTE, LEISURE = 0.5, 1.6  # times its usual length within which the learned durations know songs
 LEAST_LEAD = 0.3  # before the first word and after the last
 SLOWEST = 2.0  # times its usual length a word is drawn out at most, where the song is longer than its words need;
 DRAWN_OUT = 4.0  # where the file says when the line ends
 BARS = 4  # of an instrumental section that says nothing about its length
 SECTION_BEATS = 2.0  # of rest between sections, beside a breath
-PULL = 0.35  # of a syllable: a stressed one moves to the beat no further
+PULL = 0.25  # of a syllable: a stressed one moves to the beat no further
 JITTER = 0.15  # relative, of rests and held words, by which plans of different seeds differ
+AROUND_GIVE, BREATH_GIVE = 0.4, 0.6  # how intro and outro, and rests, give way when words give way by 1
 NOTHING = 1e-6  # seconds: takes up time only when nothing else can
 
 ENGLISH = "en"
@@ -57,7 +60,8 @@ class Knobs:
     """What a user may turn, whatever the song. None leaves it to the planner; times are in seconds.
 
     `density` above 1 packs syllables closer and leaves more rest; `intro` comes before the first word, `outro` after the last, `gap`
-    between lines; `backing` words are sung or dropped (`sing`, `drop`); `method` is `rules`, `learned`, or `auto`, the better of the two.
+    between lines; `backing` words are sung or dropped (`sing`, `drop`); `method` is `rules`, `learned`, or `auto`, the better of the
+    two; `weights` is a file of learned durations instead of those shipped.
     """
 
     bpm: float | None = None
@@ -68,6 +72,7 @@ class Knobs:
     gap: float | None = None
     backing: str = "sing"
     method: str = "auto"
+    weights: str | None = None
 
 
 @dataclass(frozen=True)
@@ -119,12 +124,20 @@ def plan(sheet: Sheet, ipa_of: Callable[[Sequence[str]], Sequence[str]], setting
     sheet = replace(sheet, sections=_asked(sheet.sections, settings.sections))
     bpm = settings.bpm or sheet.bpm or BPM
     beat = Beat(60.0 / bpm, settings.beats_per_bar)
-    lines = _measured(sheet, ipa_of)
+    lines = measured(sheet, ipa_of)
     duration = settings.duration or sheet.duration
-    row = _row(sheet, lines, _varied(pace.by_rules(lines, beat, settings.density), settings.seed), beat, settings)
-    _reconcile(row, sheet)
+
+    def laid_out(usual: Lengths) -> _Row:
+        row = _row(sheet, lines, _varied(usual, settings.seed), beat, settings)
+        _reconcile(row, sheet)
+        return row
+
+    rules = pace.by_rules(lines, beat, settings.density)
+    row = laid_out(rules)
     if duration is None:
         duration = _proposed(row, beat, settings)
+    if sheet.words and _is_learned(settings):
+        row = laid_out(_learned(lines, beat, rules, row, duration, settings))
     _finish(row, sheet, duration)
     _snap(row, sheet, beat)
     points = place(row.pieces, row.nails)
@@ -145,6 +158,22 @@ def _check(settings: PlanSettings) -> None:
     for name, known in (("method", METHODS), ("backing", BACKING)):
         if getattr(settings, name) not in known:
             raise ValueError(f"{name} is {getattr(settings, name)!r}; choose one of {', '.join(known)}")
+
+
+def _is_learned(settings: PlanSettings) -> bool:
+    """Whether the method means the learned durations; `auto` does where there are some."""
+    known = settings.weights is not None or durations.weights_path().is_file()
+    return settings.method == "learned" or (settings.method == "auto" and known)
+
+
+def _learned(lines: Sequence[Sequence[Sung]], beat: Beat, rules: Lengths, row: _Row, duration: float, settings: PlanSettings) -> Lengths:
+    """The learned lengths for the part of the song that is not instrumental, which is asked for no more and no less than it can fill."""
+    whole = sum(rules.words) + sum(rules.rests) + rules.outro
+    share = whole / sum(max(piece.usual, piece.least) for piece in row.pieces)
+    seconds = min(max(duration * share, whole * HASTE), whole * LEISURE)
+    path = durations.weights_path() if settings.weights is None else Path(settings.weights)
+    found = durations.by_model(durations.Text(tuple(map(tuple, lines)), beat, seconds), path)
+    return replace(found, words=tuple(length / settings.density for length in found.words))
 
 
 def _without_backing(sheet: Sheet) -> Sheet:
@@ -177,16 +206,16 @@ def _named(sections: Sequence[Section], name: str) -> int:
     raise ValueError(f"section {name!r} is not in the lyrics; they have {', '.join(s.name for s in sections) or 'no sections'}")
 
 
-def _measured(sheet: Sheet, ipa_of: Callable[[Sequence[str]], Sequence[str]]) -> list[list[Sung]]:
+def measured(sheet: Sheet, ipa_of: Callable[[Sequence[str]], Sequence[str]]) -> list[list[Sung]]:
     """What each word of each line asks for. Words of other languages, which `ipa_of` need not read, are judged by their spelling."""
     asked = dict.fromkeys(word.word for word in sheet.words if _is_english(word, sheet) and _ipa(word) is None)
     known = dict(zip(asked, ipa_of(list(asked)), strict=True)) if asked else {}
 
-    def measured(word: SheetWord) -> Sung:
+    def asks(word: SheetWord) -> Sung:
         given = _ipa(word)
         return sung(word.word, known.get(word.word) if given is None else given)
 
-    return [[measured(word) for word in line.words] for line in sheet.lines]
+    return [[asks(word) for word in line.words] for line in sheet.lines]
 
 
 def _is_english(word: SheetWord, sheet: Sheet) -> bool:
@@ -258,14 +287,16 @@ def _before(usual: Lengths, beat: Beat, settings: PlanSettings, word: int, follo
     if follows_music:
         return Piece(0.0, NOTHING)
     if not word and not is_section:
-        return _fixed(settings.intro) or Piece(min(LEAST_LEAD, usual.rests[0]), usual.rests[0])
+        return _fixed(settings.intro) or Piece(min(LEAST_LEAD, usual.rests[0]), usual.rests[0], give=AROUND_GIVE)
     least = LEAST_BREATH if settings.gap is None else settings.gap
     return Piece(least, usual.rests[word] + SECTION_BEATS * beat.seconds, give=0.8)
 
 
 def _after(usual: Lengths, settings: PlanSettings, follows_music: bool) -> Piece:
     """The rest after the last word."""
-    return Piece(0.0, NOTHING) if follows_music else _fixed(settings.outro) or Piece(min(LEAST_LEAD, usual.outro), usual.outro)
+    if follows_music:
+        return Piece(0.0, NOTHING)
+    return _fixed(settings.outro) or Piece(min(LEAST_LEAD, usual.outro), usual.outro, give=AROUND_GIVE)
 
 
 def _fixed(seconds: float | None) -> Piece | None:
@@ -317,7 +348,7 @@ def _rest(usual: float, asked: float | None, is_breath: bool) -> Piece:
     """The rest before a word within a part."""
     if asked is not None:
         return Piece(asked, asked, asked)
-    return Piece(LEAST_BREATH, max(usual, LEAST_BREATH), give=0.6) if is_breath else Piece(0.0, usual, max(usual * 3, NOTHING))
+    return Piece(LEAST_BREATH, max(usual, LEAST_BREATH), give=BREATH_GIVE) if is_breath else Piece(0.0, usual, max(usual * 3, NOTHING))
 
 
 def least_seconds(word: Sung) -> float:
@@ -419,7 +450,7 @@ def _snap(row: _Row, sheet: Sheet, beat: Beat) -> None:
         if point < 0 or point in row.nails or _is_settled(row, known[bisect.bisect(known, point) - 1], point):
             continue
         grid = beat.bar if point - 1 in firsts and abs(_nearest(points[point], beat.bar) - points[point]) <= beat.seconds else beat.seconds
-        time = _nearest(points[point], grid)
+        time = round(_nearest(points[point], grid), 3)
         position = bisect.bisect(known, point)
         before, after = known[position - 1], known[position]
         fits_before = time - row.nails[before] >= least[point] - least[before]
@@ -484,14 +515,9 @@ def _filled(sheet: Sheet, row: _Row, times: Sequence[float]) -> Sheet:
         words = []
         for word in line.words:
             start, end = next(edges)
-            words.append(replace(word, start=_kept(times[start], row, start), end=_kept(times[end], row, end)))
+            words.append(replace(word, start=times[start], end=times[end]))
         lines.append(replace(line, words=tuple(words)))
     return replace(sheet, lines=tuple(lines), sections=_spans(sheet, row, times))
-
-
-def _kept(time: float, row: _Row, point: int) -> float:
-    """A given time as it is; one that was found, or snapped, to the millisecond."""
-    return time if point in row.nails else round(time, 3)
 
 
 def _spans(sheet: Sheet, row: _Row, times: Sequence[float]) -> tuple[Section, ...]:
@@ -502,7 +528,7 @@ def _spans(sheet: Sheet, row: _Row, times: Sequence[float]) -> tuple[Section, ..
         begin, end = row.sections[section]
         until = end if following is None else row.sections[following][0]
         known = sheet.sections[section]
-        start = known.start if known.start is not None else round(times[begin], 3)
-        stop = known.end if known.end is not None else round(times[until], 3)
+        start = known.start if known.start is not None else times[begin]
+        stop = known.end if known.end is not None else times[until]
         found[section] = replace(known, start=start, end=max(stop, start))
     return tuple(found)

@@ -27,7 +27,10 @@ _NUCLEUS = re.compile(
     "|[aeiouy\u00e6\u00f8\u0153\u0250\u0251\u0252\u0254\u0259\u0258\u025a\u025b\u025c\u025d\u025e\u0264\u0268\u026a\u026f\u0275\u0276\u0289\u028a\u028c\u028f]"
     "|[bdfghjklmnprstvz\u014b\u0279\u0281](?=\u0329))\u0329?\u0303?\u02d0?"  # vowels, and consonants that stand for one; nasal, long
 )
-_REDUCED = "\u0259\u025a\u028c\u026a"  # vowels of syllables without stress, at the beginning of words like "about" and "begin"
+_WEAK_PREFIX = re.compile(  # before one or two consonants and a full vowel that does not end the word
+    "(?:[\u0259\u028c]|[bd\u0279]\u026a)[^\\W\u0259\u025d\u026a\u028c]{1,2}?"
+    "(?!i\u02d0[.,?!:;]*$)[aeiou\u00e6\u0251\u0254\u025b\u028a]"
+)
 _SPELLED = re.compile(r"[aeiouy]+|[^\W\d_a-z]|\d")  # letters of other scripts, and digits, are a syllable each
 
 
@@ -64,22 +67,15 @@ def count(ipa: str) -> int:
 
 
 def count_spelled(word: str) -> int:
-    """Syllables by spelling: groups of vowels, a silent final e aside; at least one where there is a letter or a digit."""
-    letters = "".join(sign for sign in unicodedata.normalize("NFKD", word.lower()) if not unicodedata.combining(sign))
-    if not any(sign.isalnum() for sign in letters):
-        return 0
-    heard = re.sub(r"(?<=[a-z]{2})e\b", "", letters) if re.search(r"[aiouy].*e\b", letters) else letters
-    return max(1, len(_SPELLED.findall(heard)))
+    """Syllables by spelling, as most languages sing them: groups of vowels, at least one where there is a letter or a digit."""
+    letters = "".join(sign for sign in unicodedata.normalize("NFKD", word.casefold()) if not unicodedata.combining(sign))
+    return max(any(sign.isalnum() for sign in letters), len(_SPELLED.findall(letters)))
 
 
 def stressed(ipa: str) -> int:
-    """The index of a word's stressed syllable: the one marked so, else the first, or the second after a reduced vowel at the beginning."""
+    """The index of a word's stressed syllable: the one marked so; else the second after a weak prefix (`ago`, `before`), else the first."""
     nuclei = [found.start() for found in _NUCLEUS.finditer(ipa)]
     marked = next((ipa.index(mark) for mark in (PRIMARY, SECONDARY) if mark in ipa), None)
     if marked is not None:
         return min(sum(place < marked for place in nuclei), max(len(nuclei) - 1, 0))
-    if len(nuclei) < 2:
-        return 0
-    begins = ipa[nuclei[0]] in _REDUCED and nuclei[0] <= 1 and ipa[nuclei[0] + 1 : nuclei[0] + 2] != "\u02d0"
-    second = ipa[nuclei[1]] not in _REDUCED or len(_NUCLEUS.match(ipa, nuclei[1])[0]) > 1  # type: ignore[index]
-    return 1 if begins and second else 0
+    return 1 if _WEAK_PREFIX.match(ipa) else 0
