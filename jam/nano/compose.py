@@ -30,7 +30,7 @@ SMALL_WORDS = frozenset(["the", "a", "of", "to", "and", "in", "my", "is", "i", "
 
 @dataclass(frozen=True)
 class Score:
-    """One song on paper. `arrangement` seeds the backing's own choices of instruments and patterns."""
+    """One song on paper. `arrangement` seeds the backing's own choices of instruments and patterns; `lines` are the words of each line."""
 
     genre: str
     bpm: float
@@ -41,6 +41,7 @@ class Score:
     seconds: float
     words: tuple[SungWord, ...]
     arrangement: int
+    lines: tuple[int, ...] = ()
 
     @property
     def beat(self) -> float:
@@ -163,6 +164,7 @@ def compose(seed: int, voice: str = "rms", accept: Callable[[str], bool] = anyth
     target = float(rng.uniform(5, 9) if short else rng.uniform(14, LONGEST))
     intro = float(rng.choice([0.25, 0.5, 1.0]) if short else rng.choice([0.5, 1.0, 1.0]) * min(bar, 2.6))
     words: list[SungWord] = []
+    lines: list[int] = []
     start, step = max(0.3, intro), pace(rng, beat)
     while True:
         if rng.random() < 0.3:
@@ -172,10 +174,12 @@ def compose(seed: int, voice: str = "rms", accept: Callable[[str], bool] = anyth
             line.pop()
         if len(line) >= (1 if not words else 3):
             words += line
+            lines.append(len(line))
         if not words:  # one long word did not fit: draw another line
             continue
         start = next_start(rng, line[-1].end if line else target, beat, bar)
         if start > target - 1.5 or not line:
             break
     seconds = min(target, words[-1].end + float(rng.uniform(0.3, 2.5)))
-    return Score(genre, bpm, beats_per_bar, key, minor, tuple(progression), seconds, tuple(words), int(rng.integers(2**31)))
+    arrangement = int(rng.integers(2**31))
+    return Score(genre, bpm, beats_per_bar, key, minor, tuple(progression), seconds, tuple(words), arrangement, tuple(lines))
