@@ -17,6 +17,8 @@ from jam.lyrics.words import Phone, Word, label, validate
 LINE_WORDS = 8  # timed words without lines are laid out in lines of at most so many,
 LINE_GAP = 0.35  # which end where the singer rests for so many seconds, or a sentence ends
 
+PLAN = "python -m jam.lyrics plan FILE --output"  # what gives times to words that have none
+
 Timing = Literal["words", "partly", "none"]
 
 _INLINE = re.compile(r"([^\s{}]*)\{([^{}]*)\}([.,?!:;]*)")  # word{IPA}, or {IPA} alone, with a mark after it
@@ -110,7 +112,7 @@ class Sheet:
             if word.start is None or word.end is None:
                 place = f"line {line.number}: " if line.number else ""
                 raise ValueError(
-                    f"{where}: {place}{label(index, word.word)} has no times; plan them: python -m jam.lyrics plan FILE --output timed.json"
+                    f"{where}: {place}{label(index, word.word)} has no times; plan them: {PLAN} timed.json"
                 )
             words.append(Word(word.start, word.end, word.word, word.phoneme, word.language or self.language, word.phones))
         return validate(words, where, duration)

@@ -51,7 +51,7 @@ def test_a_byte_order_mark_is_ignored(tmp_path):
         (b"[\xff]", "byte 1 is not UTF-8"),
         (b"7", "holds int, not words"),
         (b'"moon"', "holds str, not words"),
-        (b'{"words": []}', "has no 'word' list (it has 'words')"),
+        (b'{"text": []}', "has no 'word' list (it has 'text')"),
         (b'{"word": {}}', "holds dict, not words"),
         (b"[7]", "word 1 (7): is no object"),
         (b'[{"word": "moon"}]', "word 1 ('moon'): lacks 'start', 'end' (it has 'word')"),
