@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from jam.files import write_whole
+from jam.lyrics.demands import is_time
 from jam.lyrics.sheet import Section, Sheet, SheetWord
 from jam.lyrics.words import Word, label
 from jam.timing import SAMPLE_RATE, frames_to_seconds
@@ -23,6 +24,7 @@ ROW_SECONDS = 22.0  # a roll is wrapped into rows of at most so many,
 ROW_INCHES, MARGIN_INCHES = 16.0, 0.45  # each so wide, beside so much on either side
 LANE_INCHES = 0.4  # words that have no room beside each other lie in lanes
 STRIP = 0.5  # lanes: the strip of section names above them, and that of singing and rests below
+LONGEST_ROLL = 1800.0  # seconds: pictures cannot be taller
 NAMED_REST = 1.5  # seconds: rests from here on have their length written
 WORD_POINTS, PHONE_POINTS = 9.0, 7.0
 COLOURS = {
@@ -103,15 +105,17 @@ def draw_roll(path: str | Path, sheet: Sheet, title: str, duration: float | None
 
     Each word is a bar as long as it is sung, hatched where it is a backing vocal, and divided where the times of its phones are known;
     rests have their seconds. The roll ends at `duration`, else where the sheet says, else with the last word. Raises ValueError for a word
-    without times, and OSError as `draw`.
+    without times and for more than `LONGEST_ROLL` seconds, and OSError as `draw`.
     """
     from matplotlib.figure import Figure
 
     for index, word in enumerate(sheet.words):
-        if not (isinstance(word.start, float | int) and isinstance(word.end, float | int)):
+        if not (is_time(word.start) and is_time(word.end)):
             raise ValueError(f"{label(index, word.word)} has no times; plan them before drawing")
     ends = [word.end for word in sheet.words if word.end is not None]
     seconds = max(duration or sheet.duration or 0.0, *ends, 1.0)
+    if seconds > LONGEST_ROLL:
+        raise ValueError(f"the lyrics last {seconds:g} s; a roll shows at most {LONGEST_ROLL:g} s, so divide them")
     rows = math.ceil(seconds / ROW_SECONDS)
     length = max(math.ceil(seconds / rows), 4)
     figure = Figure(figsize=(ROW_INCHES + 2 * MARGIN_INCHES, 1.0), dpi=100)

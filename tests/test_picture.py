@@ -109,4 +109,6 @@ def test_words_that_have_no_room_beside_each_other_lie_below_each_other(tmp_path
 def test_a_word_without_times_is_not_drawn_but_refused(tmp_path):
     with pytest.raises(ValueError, match=r"^word 2 \('moon'\) has no times; plan them"):
         draw_roll(tmp_path / "roll.png", Sheet((Line((SheetWord("river", 1, 2), SheetWord("moon", 2))),)), "a")
+    with pytest.raises(ValueError, match="^the lyrics last 1e\\+06 s; a roll shows at most 1800 s"):
+        draw_roll(tmp_path / "roll.png", Sheet((sung("moon"),)), "a", 1e6)
     assert not (tmp_path / "roll.png").exists()
