@@ -46,7 +46,7 @@ HOMOGRAPHS: dict[str, Homograph] = {
     "use": Homograph({"verb": _same("used", 1), "noun": Reading("goose")}, "verb"),
     "excuse": Homograph({"verb": _same("excused", 1), "noun": Reading("excuse")}, "verb"),
     "abuse": Homograph({"verb": _same("abused", 1), "noun": Reading("abuse")}, "noun"),
-    "used": Homograph({"verb": Reading("boost"), "past": _same("used")}, "past"),  # used to
+    "used": Homograph({"noun": Reading("boost"), "past": _same("used")}, "past"),  # the habit of `used to`
     "house": Homograph({"verb": Reading("cows"), "noun": Reading("mouse")}, "noun"),
     "bow": Homograph({"verb": Reading("now"), "noun": Reading("toe")}, "verb"),
     "bass": Homograph({"noun": Reading("face")}, "noun"),
@@ -100,7 +100,7 @@ _FOLLOWED: dict[str, tuple[Part, frozenset[str]]] = {
     "wind": ("verb", frozenset(["up", "down", "around", "back"])),
     "wound": ("past", frozenset(["up", "down", "around", "back", "so", "tight"])),
     "close": ("adjective", frozenset(["to", "enough", "by", "together", "beside"])),
-    "used": ("verb", frozenset(["to"])),
+    "used": ("noun", frozenset(["to"])),
     "bow": ("verb", frozenset(["down", "before", "out", "and"])),
     "tears": ("verb", frozenset(["apart"])),
 }

@@ -10,22 +10,23 @@ import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from importlib.util import find_spec
 
-logger = logging.getLogger(__name__)
-
 Reads = Callable[[Sequence[str]], list[str]]  # words -> IPA
 
 ESPEAK = "espeak"
+ESPEAK_PACKAGE = "phonemizer"
+ESPEAK_CODES = {"zh": "cmn", "no": "nb", "fr": "fr-fr"}  # where espeak's own differ
 KEPT = ".,?!:;_"  # punctuation, and the end of a word, have tokens of their own
 
 SAME = {
     "r": ("ɹ",), "ɹ": ("r",), "g": ("ɡ",), "ɡ": ("g",), "ə": ("ʌ",), "ʌ": ("ə",), "ɚ": ("ɝ", "əɹ"), "ɝ": ("ɚ", "ɜː"),
-    "ʧ": ("tʃ",), "ʤ": ("dʒ",), "ʦ": ("ts",), "ʣ": ("dz",), "ɫ": ("l",), "ᵻ": ("ɪ",), "ɐ": ("ʌ", "ə"), "ɾ": ("t", "d", "ɹ"),
-    "'": ("ˈ", ""), "ˈ": ("",), "ˌ": ("",), ":": ("ː",), "ː": ("",), "ˑ": ("",), "͡": ("",), "͜": ("",), "‿": ("",), "-": ("",),
+    "ʧ": ("tʃ",), "ʤ": ("dʒ",), "ʦ": ("ts",), "ʣ": ("dz",), "ɫ": ("l",), "ᵻ": ("ɪ",), "ɐ": ("ʌ", "ə"),
+    "'": ("ˈ", ""), "ˈ": ("",), "ˌ": ("",), "ː": ("",), "ˑ": ("",), "͡": ("",), "͜": ("",), "‿": ("",), "-": ("",),
 }  # fmt: skip
 """Other signs of the same sound, and signs without a sound: an exchange that nobody hears."""
 
 NEAREST = {
-    "ʁ": ("ɹ", "r", "h"), "ʀ": ("ɹ", "r"), "ɻ": ("ɹ", "r"), "ɽ": ("ɹ", "r", "d"), "x": ("h", "k"), "χ": ("h", "k"), "ɣ": ("ɡ", "g", "h"),
+    "ʁ": ("ɹ", "r", "h"), "ʀ": ("ɹ", "r"), "ɻ": ("ɹ", "r"), "ɽ": ("ɹ", "r", "d"), "ɾ": ("ɹ", "r", "d"), "x": ("h", "k"), "χ": ("h", "k"),
+    "ɣ": ("ɡ", "g", "h"),
     "ħ": ("h",), "ɦ": ("h",), "ç": ("ʃ", "h"), "ʝ": ("j",), "ɕ": ("ʃ", "s"), "ʑ": ("ʒ", "z"), "ʂ": ("ʃ",), "ʐ": ("ʒ",), "c": ("k",),
     "ɟ": ("ɡ", "g", "dʒ"), "q": ("k",), "ɢ": ("ɡ", "g"), "β": ("v", "b"), "ɸ": ("f",), "ʋ": ("v", "w"), "ⱱ": ("v",), "ɱ": ("m",),
     "ɲ": ("nj", "n"), "ɳ": ("n",), "ɴ": ("ŋ", "n"), "ʎ": ("lj", "l"), "ɭ": ("l",), "ʟ": ("l",), "ɬ": ("ʃ", "l"), "ɮ": ("ʒ", "l"),
@@ -41,6 +42,10 @@ NEAREST = {
 """The nearest of other sounds, nearest first; a mark of nasal vowels (combining tilde) is an n after them."""
 
 
+_SILENT = frozenset(symbol for symbol, signs in SAME.items() if "" in signs)
+_MARKS = ("Mn", "Lm", "Sk", "Po", "Ps", "Pe", "Pd", "Cf", "Nd")
+
+
 def onto(ipa: str, heard: Collection[str], tokens: Collection[str]) -> tuple[str, dict[str, str]]:
     """`ipa` in symbols that the model has heard, and what had to be exchanged for another sound: {symbol: what is sung, "" for nothing}.
 
@@ -52,21 +57,40 @@ def onto(ipa: str, heard: Collection[str], tokens: Collection[str]) -> tuple[str
     for symbol in unicodedata.normalize("NFD", ipa.replace("\u00e7", "\0")).replace("\0", "\u00e7"):
         if symbol in heard or symbol in KEPT or symbol.isspace():
             sung.append(symbol)
-            continue
-        same, near = _first(SAME.get(symbol, ()), heard), _first(NEAREST.get(symbol, ()), heard)
-        if same is None and near is None and symbol not in tokens:
-            same, near = _first(SAME.get(symbol, ()), tokens), _first(NEAREST.get(symbol, ("",)), tokens)
-        if same is None and near is not None:
+        elif (same := _same(symbol, heard)) is not None:
+            sung.append(same)
+        elif (near := _nearest(symbol, heard, tokens)) is not None:
+            sung.append(near)
             exchanged[symbol] = near
-        found = same if same is not None else near
-        sung.append(symbol if found is None else found)
+        else:
+            sung.append(symbol)
     return "".join(sung), exchanged
 
 
+def _same(symbol: str, heard: Collection[str]) -> str | None:
+    """Another sign of the same sound; "" for marks and signs that say nothing by themselves."""
+    if symbol not in SAME and symbol not in NEAREST and unicodedata.category(symbol) in _MARKS:
+        return ""
+    return _first(SAME.get(symbol, ()), heard)
+
+
+def _nearest(symbol: str, heard: Collection[str], tokens: Collection[str]) -> str | None:
+    """The nearest sound that was heard, else one with a token; None where the symbol has a token itself, or nothing is near."""
+    near = _first(NEAREST.get(symbol, ()), heard)
+    if near is None and symbol not in tokens:
+        near = _first((*SAME.get(symbol, ()), *NEAREST.get(symbol, ())), tokens)
+    return near
+
+
+def respelled(ipa: str, heard: Collection[str]) -> str:
+    """`ipa` as a person writes it, in the signs that the model has heard for the same sounds: r is ɹ for one that has heard ɹ alone."""
+    return "".join(symbol if symbol in heard else _first(SAME.get(symbol, ()), heard) or symbol * (symbol not in _SILENT) for symbol in ipa)
+
+
 def told(language: str, exchanged: dict[str, str]) -> str:
-    """What was exchanged, in one line: `fr: ʁ is sung as ɹ, y as uː`."""
-    parts = [f"{_shown(symbol)} as {sung}" if sung else f"{_shown(symbol)} not at all" for symbol, sung in sorted(exchanged.items())]
-    return f"{language}: " + ", ".join(parts).replace(" ", " is sung ", 1)
+    """What was exchanged, in one line: `fr: ʁ is sung as ɹ, ʔ is not sung`."""
+    parts = [f"{_shown(symbol)} is {f'sung as {sung}' if sung else 'not sung'}" for symbol, sung in sorted(exchanged.items())]
+    return f"{language}: {', '.join(parts)}"
 
 
 def base(language: str) -> str:
@@ -77,9 +101,6 @@ def base(language: str) -> str:
 def has_espeak() -> bool:
     """Whether the package that speaks to espeak is installed."""
     return find_spec(ESPEAK_PACKAGE) is not None
-
-
-ESPEAK_PACKAGE = "phonemizer"
 
 
 def espeak(language: str) -> Reads:
@@ -95,7 +116,9 @@ def espeak(language: str) -> Reads:
         EspeakWrapper.set_library(espeakng_loader.get_library_path())
         EspeakWrapper.set_data_path(espeakng_loader.get_data_path())
     code = _supported(language, EspeakBackend.supported_languages)
-    backend = EspeakBackend(code, with_stress=True, language_switch="remove-flags", logger=logger)
+    quiet = logging.getLogger(f"{__name__}.{ESPEAK}")
+    quiet.setLevel(logging.ERROR)
+    backend = EspeakBackend(code, with_stress=True, language_switch="remove-flags", logger=quiet)
     return lambda words: [text.strip().replace(" ", "") for text in backend.phonemize(list(words), njobs=1)]
 
 
@@ -106,10 +129,11 @@ def _supported(language: str, supported: Callable[[], Collection[str]]) -> str:
     except RuntimeError as error:
         raise ValueError(f"{language!r} needs espeak, which does not start ({error}); pip install 'jam[languages]'") from error
     asked = language.replace("_", "-").lower()
-    for code in (asked, base(asked), f"{base(asked)}-{base(asked)}"):
+    for code in (asked, ESPEAK_CODES.get(base(asked), base(asked))):
         if code in codes:
             return code
-    raise ValueError(f"espeak does not speak {language!r}; it speaks {', '.join(sorted(codes))}")
+    near = sorted(code for code in codes if code[:1] == asked[:1])
+    raise ValueError(f"espeak does not speak {language!r}; it speaks {len(codes)} languages{': ' * bool(near)}{', '.join(near[:8])}, ...")
 
 
 def _first(candidates: Sequence[str], known: Collection[str]) -> str | None:

@@ -42,6 +42,12 @@ def read(path: str | Path) -> dict[str, str]:
     return _of_json(text, str(path)) if text.lstrip().startswith("{") else _of_lines(text, str(path))
 
 
+def is_arpabet(phone: str) -> bool:
+    """Whether `phone` is one phone of ARPAbet, such as `AH0`; IPA has no capitals."""
+    match = _PHONE.fullmatch(phone)
+    return match is not None and match[1] in ARPABET
+
+
 def arpabet_to_ipa(phones: str) -> str:
     """The IPA of ARPAbet phones divided by spaces; stress 1 and 2 become marks before their vowels. ValueError for what is no phone."""
     sounds = []

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from jam.lyrics import homographs, languages
 from jam.lyrics.grid import BLANK
+from jam.lyrics.lexicon import arpabet_to_ipa, is_arpabet
 from jam.lyrics.spoken import LETTER_NAMES, in_context, is_worded, plain, spoken
 from jam.lyrics.words import Word, label
 
@@ -155,14 +156,15 @@ class Phonemizer:
     def words(self, words: Sequence[Word], where: str = "lyrics", language: str = LANGUAGE) -> tuple[Word, ...]:
         """The same words, phonemes filled in where they have none; their neighbours decide how `live`, `$5 million` or `St.` are said.
 
-        A word is read in its own `language`, else in `language`. Sounds of other languages that the model lacks are told in one warning.
-        Raises ValueError as `ipa` does, naming `where` and the word's number.
+        A word is read in its own `language`, else in `language`. Phonemes that are given stay, in the signs that the model has heard for
+        the same sounds; phones may be ARPAbet, as aligners write them. Sounds of other languages that the model lacks are told in one
+        warning. Raises ValueError as `ipa` does, naming `where` and the word's number.
         """
         texts = in_context([word.word for word in words], language)
         found: dict[int, str] = {}
         for code, indices in _by_language(words, language).items():
             found.update(self._found(words, texts, indices, code, where))
-        return tuple(_with_phoneme(word, found.get(index)) for index, word in enumerate(words))
+        return tuple(self._with_phoneme(word, found.get(index)) for index, word in enumerate(words))
 
     def knows(self, word: str, language: str = LANGUAGE) -> bool:
         """Whether the dictionary, or the lexicon, has all of `word`, so that nothing of it is the network's guess."""
@@ -240,6 +242,19 @@ class Phonemizer:
             return other
         begin, rime = _RIME.search(own), _RIME.search(other)
         return None if begin is None or rime is None else own[: begin.start()] + rime[0]
+
+    def _with_phoneme(self, word: Word, found: str | None) -> Word:
+        """The word with the IPA that was found, or its own, or that of its phones."""
+        if found is not None:
+            return replace(word, phoneme=found)
+        phones = tuple(replace(phone, phoneme=self._heard_as(phone.phoneme)) for phone in word.phones) if word.phones else None
+        if word.phoneme is None:
+            return replace(word, phoneme="".join(phone.phoneme for phone in phones or ()), phones=phones)
+        return replace(word, phoneme=languages.respelled(word.phoneme, self.heard), phones=phones)
+
+    def _heard_as(self, phone: str) -> str:
+        """A phone, IPA or ARPAbet, in the signs that the model has heard."""
+        return languages.respelled(arpabet_to_ipa(phone) if is_arpabet(phone) else phone, self.heard)
 
     def _own(self, language: str) -> str | None:
         """Which of the checkpoint's languages reads `language`, None where another phonemizer does. Raises ValueError where nobody does."""
@@ -457,15 +472,6 @@ def _by_language(words: Sequence[Word], language: str) -> dict[str, list[int]]:
         if word.phoneme is None and not word.phones:
             found.setdefault(word.language or language, []).append(index)
     return found
-
-
-def _with_phoneme(word: Word, found: str | None) -> Word:
-    """The word with the IPA that was found, or that of its phones."""
-    if found is not None:
-        return replace(word, phoneme=found)
-    if word.phoneme is None and word.phones:
-        return replace(word, phoneme="".join(phone.phoneme for phone in word.phones))
-    return word
 
 
 def _distinct(letters: Iterable[str]) -> str:
