@@ -10,12 +10,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-IPA = {
-    "AA": "ɑː", "AE": "æ", "AH": "ʌ", "AO": "ɔː", "AW": "aʊ", "AX": "ə", "AY": "aɪ", "EH": "ɛ", "ER": "ɝ", "EY": "eɪ",
-    "IH": "ɪ", "IY": "iː", "OW": "oʊ", "OY": "ɔɪ", "UH": "ʊ", "UW": "uː",
-    "B": "b", "CH": "tʃ", "D": "d", "DH": "ð", "F": "f", "G": "ɡ", "HH": "h", "JH": "dʒ", "K": "k", "L": "l", "M": "m", "N": "n",
-    "NG": "ŋ", "P": "p", "R": "ɹ", "S": "s", "SH": "ʃ", "T": "t", "TH": "θ", "V": "v", "W": "w", "Y": "j", "Z": "z", "ZH": "ʒ",
-}  # fmt: skip
+from jam.lyrics.lexicon import ARPABET
+
 VOWELS = frozenset(["AA", "AE", "AH", "AO", "AW", "AX", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW"])
 
 PREFERRED = {"live": "L IH V", "tear": "T IH R", "tears": "T IH R Z", "wind": "W IH N D"}  # the dictionary puts the rarer reading first
@@ -25,9 +21,9 @@ def arpabet_to_ipa(phones: Sequence[str]) -> str:
     """One IPA string for ARPAbet `phones` (stress digits, if any, are ignored). ValueError for a phone that is not ARPAbet."""
     ipa = []
     for index, phone in enumerate(phones):
-        symbol = IPA.get(phone.upper().rstrip("012"))
+        symbol = ARPABET.get(phone.upper().rstrip("012"))
         if symbol is None:
-            raise ValueError(f"phone {index} ({phone!r}) of {' '.join(phones)!r} is not ARPAbet; known are {' '.join(IPA)}")
+            raise ValueError(f"phone {index} ({phone!r}) of {' '.join(phones)!r} is not ARPAbet; known are {' '.join(ARPABET)}")
         ipa.append(symbol)
     return "".join(ipa)
 
