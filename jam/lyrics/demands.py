@@ -165,13 +165,16 @@ def demands(sheet: Sheet, phonemizer: Phonemizer) -> list[Demand]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """While it lasts, the phonemizer's warnings are not logged: problems tell them."""
-    logger = logging.getLogger("jam.lyrics.phonemes")
-    before, logger.disabled = logger.disabled, True
+    """While it lasts, what is warned of when words are validated and read is not logged: problems tell it."""
+    loggers = [logging.getLogger(f"jam.lyrics.{name}") for name in ("words", "phonemes")]
+    before = [logger.disabled for logger in loggers]
+    for logger in loggers:
+        logger.disabled = True
     try:
         yield
     finally:
-        logger.disabled = before
+        for logger, was in zip(loggers, before, strict=True):
+            logger.disabled = was
 
 
 def language_of(word: SheetWord, sheet: Sheet) -> str:

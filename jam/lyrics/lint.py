@@ -146,7 +146,8 @@ def _phones(song: _Song) -> Found:
         if word.phones is None or when is None:
             continue
         try:
-            validate([Word(*when, "a", None, None, word.phones)], "lyrics")
+            with quiet():
+                validate([Word(*when, "a", None, None, word.phones)], "lyrics")
         except ValueError as error:
             message = str(error).removeprefix("lyrics: ").removeprefix(label(0, "a")).removeprefix(": ")
             yield song.problem("error", "phones", index, *_halves(message))

@@ -293,6 +293,21 @@ def _laid_out(sheet: Sheet, asked: Sequence[Demand], end: float) -> Sheet:
         start, end = placed.get(index, (word.start, word.end))
         return None if index in gone else word if (start, end) == (word.start, word.end) else replace(word, start=start, end=end)
 
+    return _halves_freed(_words(sheet, change))
+
+
+def _halves_freed(sheet: Sheet) -> Sheet:
+    """The sheet without single times that lie within a word before: their words are left to be planned."""
+    now = 0.0
+
+    def change(_: int, word: SheetWord) -> SheetWord:
+        nonlocal now
+        if word.start is not None and word.end is not None:
+            now = word.end
+        elif (word.start is not None and word.start < now) or (word.end is not None and word.end <= now):
+            return replace(word, start=None, end=None)
+        return word
+
     return _words(sheet, change)
 
 
