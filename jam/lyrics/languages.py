@@ -88,9 +88,11 @@ def respelled(ipa: str, heard: Collection[str]) -> str:
 
 
 def told(language: str, exchanged: dict[str, str]) -> str:
-    """What was exchanged, in one line: `fr: ʁ is sung as ɹ, ʔ is not sung`."""
-    parts = [f"{_shown(symbol)} is {f'sung as {sung}' if sung else 'not sung'}" for symbol, sung in sorted(exchanged.items())]
-    return f"{language}: {', '.join(parts)}"
+    """What was exchanged, in one line: `fr: y is sung as uː, ʁ as ɹ; ʔ is not sung`."""
+    sounds = [f"{_shown(symbol)} as {sung}" for symbol, sung in sorted(exchanged.items()) if sung]
+    silent = [_shown(symbol) for symbol, sung in sorted(exchanged.items()) if not sung]
+    parts = [", ".join(sounds).replace(" as ", " is sung as ", 1)] * bool(sounds) + [f"{', '.join(silent)} is not sung"] * bool(silent)
+    return f"{language}: {'; '.join(parts)}"
 
 
 def base(language: str) -> str:

@@ -160,7 +160,8 @@ class Phonemizer:
         the same sounds; phones may be ARPAbet, as aligners write them. Sounds of other languages that the model lacks are told in one
         warning. Raises ValueError as `ipa` does, naming `where` and the word's number.
         """
-        texts = in_context([word.word for word in words], language)
+        meant = in_context([word.word for word in words])
+        texts = [said if languages.base(word.language or language) == "en" else word.word for word, said in zip(words, meant, strict=True)]
         found: dict[int, str] = {}
         for code, indices in _by_language(words, language).items():
             found.update(self._found(words, texts, indices, code, where))

@@ -78,11 +78,9 @@ def is_worded(text: str) -> bool:
     return any(sign.isalpha() for sign in text)
 
 
-def in_context(texts: Sequence[str], language: str = "en_us") -> list[str]:
-    """The words of a song, English ones rewritten where a neighbour says how: `$5 million`, `May 5`, `St. Louis`, `7 am`, `No. 1`."""
+def in_context(texts: Sequence[str]) -> list[str]:
+    """The English words of a song, rewritten where a neighbour says how: `$5 million`, `May 5`, `St. Louis`, `7 am`, `No. 1`."""
     found = list(texts)
-    if not language.lower().startswith("en"):
-        return found
     for index, text in enumerate(texts):
         if not _CONTEXTUAL.search(text):
             continue

@@ -34,7 +34,7 @@ def test_a_sound_that_has_a_token_stays_where_nothing_near_was_heard():
 
 
 def test_what_was_exchanged_is_told_in_one_line():
-    assert told("fr", {"ʁ": "ɹ", "ʔ": "", "\u0303": "n"}) == "fr: ʁ is sung as ɹ, ʔ is not sung, ◌̃ is sung as n"
+    assert told("fr", {"ʁ": "ɹ", "ʔ": "", "\u0303": "n"}) == "fr: ʁ is sung as ɹ, ◌̃ as n; ʔ is not sung"
 
 
 def test_a_person_may_write_other_signs_of_the_same_sound():

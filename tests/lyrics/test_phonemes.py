@@ -209,7 +209,7 @@ def test_words_of_another_language_are_read_by_its_checkpoint_in_symbols_that_we
         Word(3, 4, "100", language="fr"),
     ]
     assert [word.phoneme for word in singer.words(words, "song.json")] == ["ɹuʒ,", "luːn", "muːn", "san"]
-    assert caplog.messages == ["song.json: fr-CA: ʁ is sung as ɹ", "song.json: fr: y is sung as uː, ◌̃ is sung as n"]
+    assert caplog.messages == ["song.json: fr-CA: ʁ is sung as ɹ", "song.json: fr: y is sung as uː, ◌̃ as n"]
     assert singer.exchanged(["lune", "rouge"], "fr") == {"y": "uː", "ʁ": "ɹ"}
     assert singer.knows("lune", "fr")
     assert singer.guessed(["lune"], "fr") == {}
