@@ -33,7 +33,7 @@ def lengths(pieces: Sequence[Piece], total: float) -> np.ndarray:
         return least * (max(total, 0.0) / least.sum()) if least.sum() > 0 else np.full(len(pieces), max(total, 0.0) / len(pieces))
 
     def pulled(log_pull: float) -> np.ndarray:
-        return np.clip(usual * np.exp(give * log_pull), least, most)
+        return np.clip(usual * np.exp(np.minimum(give * log_pull, FURTHEST)), least, most)
 
     low, high = -FURTHEST, FURTHEST
     for _ in range(HALVINGS):

@@ -48,6 +48,9 @@ JITTER = 0.15  # relative, of rests and held words, by which plans of different 
 AROUND_GIVE, BREATH_GIVE = 0.4, 0.6  # how intro and outro, and rests, give way when words give way by 1
 NOTHING = 1e-6  # seconds: takes up time only when nothing else can
 
+SPARE = Piece(
+    0.0, 1e-3, give=4.0
+)  # before and after the singing, in a song far longer than its words: nothing, until all else is stretched
 ENGLISH = "en"
 SLOT = 1 / (FRAME_RATE * SLOTS_PER_FRAME)
 
@@ -268,6 +271,8 @@ def _row(sheet: Sheet, lines: Sequence[Sequence[Sung]], usual: Lengths, beat: Be
             instrumental_before = True
             continue
         row.add(_before(usual, beat, settings, len(row.starts), place_of > 0 and instrumental_before, place_of > 0))
+        if not row.starts and not place_of and settings.intro is None:
+            row.add(SPARE)
         begin = row.now
         row.add(Piece(0.0, NOTHING))
         for number, index in enumerate(indexes):
@@ -275,6 +280,8 @@ def _row(sheet: Sheet, lines: Sequence[Sequence[Sung]], usual: Lengths, beat: Be
         if section is not None:
             row.sections[section] = (row.sections.get(section, (begin, 0))[0], row.add(Piece(0.0, NOTHING)))
         instrumental_before = False
+    if settings.outro is None and not instrumental_before:
+        row.add(SPARE)
     row.add(_after(usual, settings, bool(groups) and instrumental_before))
     for section, points in row.sections.items():
         times = (sheet.sections[section].start, sheet.sections[section].end)

@@ -132,6 +132,13 @@ def test_given_times_are_kept_exactly():
     assert all(before.end <= after.start for before, after in itertools.pairwise(planned.words))
 
 
+def test_in_a_song_far_longer_than_its_words_the_rest_is_music_before_and_after():
+    planned = plan(sheet(*VERSE), ipa_of, PlanSettings(duration=180.0))
+    gaps = [after.start - before.end for before, after in itertools.pairwise(planned.words)]
+    assert max(gaps) < 8 and planned.words[0].start > 40 and planned.words[-1].end < 140
+    assert max(word.end - word.start for word in planned.words) < 4
+
+
 def test_phones_say_when_their_word_is():
     word = SheetWord("moon", phones=(Phone(2.0, 2.1, "m"), Phone(2.1, 2.5, "uː"), Phone(2.5, 2.75, "n")))
     planned = plan(Sheet((Line((SheetWord("the"), word)),)), ipa_of, PlanSettings(duration=5.0))
