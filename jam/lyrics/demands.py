@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from numbers import Real
 from typing import TypeGuard
@@ -20,7 +20,7 @@ from jam.lyrics.phonemes import LANGUAGE, Phonemizer
 from jam.lyrics.sheet import Sheet, SheetWord, is_sung
 from jam.lyrics.spoken import spoken
 from jam.lyrics.syllables import count
-from jam.lyrics.words import BEYOND_SECONDS, Word, label
+from jam.lyrics.words import BEYOND_SECONDS, Phone, Word, label
 from jam.timing import FRAME_RATE, SLOTS_PER_FRAME
 
 SLOT = 1 / (FRAME_RATE * SLOTS_PER_FRAME)  # seconds, 11.6 ms
@@ -41,14 +41,15 @@ _JOINERS = frozenset("\u200c\u200d")  # between letters of some scripts they bel
 class Demand:
     """What a word asks for.
 
-    `ipa` is how it is said ("": not at all), `tokens` the slots that its symbols and its end want, `syllables` those it is sung with, and
-    `complaint` why it cannot be read, None where it can.
+    `ipa` is how it is said ("": not at all), `tokens` the slots that its symbols and its end want, `syllables` those it is sung with,
+    `complaint` why it cannot be read, None where it can, and `phones` its phones in the phonemizer's signs.
     """
 
     ipa: str = ""
     tokens: int = 0
     syllables: int = 0
     complaint: str | None = None
+    phones: tuple[Phone, ...] | None = None
 
     @property
     def least(self) -> float:
@@ -156,11 +157,12 @@ def demands(sheet: Sheet, phonemizer: Phonemizer) -> list[Demand]:
     asked = [_asked(word, sheet.language) for word in sheet.words]
     with quiet():
         complaints, found = _read(asked, phonemizer)
-    made: dict[str | None, Demand] = {}
-    for word in found:
-        if word.phoneme not in made:
-            made[word.phoneme] = _demand(word.phoneme or "", phonemizer)
-    return [Demand(complaint=complaints[word]) if word in complaints else made[one.phoneme] for word, one in zip(asked, found, strict=True)]
+    said = ["".join(phone.phoneme for phone in word.phones) if word.phones else word.phoneme or "" for word in found]
+    made = {ipa: _demand(ipa, phonemizer) for ipa in dict.fromkeys(said)}
+    return [
+        Demand(complaint=complaints[word]) if word in complaints else replace(made[ipa], phones=one.phones) if one.phones else made[ipa]
+        for word, one, ipa in zip(asked, found, said, strict=True)
+    ]
 
 
 @contextmanager
@@ -228,10 +230,9 @@ def _asked(word: SheetWord, language: str | None) -> Word:
     """The word as the phonemizer is asked for it; without times, since they change nothing, so that equal words are equal."""
     text = word.word if isinstance(word.word, str) else ""
     code = word.language or language
-    phoneme = word.phoneme
-    if phoneme is None and word.phones:
-        phoneme = "".join(phone.phoneme for phone in word.phones if isinstance(phone.phoneme, str))
-    return Word(0, 0, text, phoneme if isinstance(phoneme, str) else None, code if isinstance(code, str) else None)
+    phones = tuple(phone for phone in word.phones or () if isinstance(phone.phoneme, str))
+    phoneme = word.phoneme if isinstance(word.phoneme, str) else None
+    return Word(0, 0, text, phoneme, code if isinstance(code, str) else None, phones or None)
 
 
 def _read(asked: Sequence[Word], phonemizer: Phonemizer) -> tuple[dict[Word, str], tuple[Word, ...]]:

@@ -18,7 +18,7 @@ from jam.lyrics.demands import SLOT, Demand, Limits, Run, demands, is_number, is
 from jam.lyrics.mend import fix
 from jam.lyrics.phonemes import Phonemizer
 from jam.lyrics.sheet import Sheet, SheetWord
-from jam.lyrics.words import FORGIVEN_SECONDS, Word, label, validate
+from jam.lyrics.words import FORGIVEN_SECONDS, Phone, Word, label, validate
 from jam.timing import seconds_to_slot
 
 __all__ = ["Limits", "Problem", "changes", "check", "fix"]
@@ -301,20 +301,19 @@ def _longer(song: _Song, index: int, slots: int) -> str:
 
 def _phone_slots(song: _Song) -> Found:
     """Phones with times of their own that have too few slots."""
-    for index, word in enumerate(song.words):
-        if not word.phones or song.when(index) is None or not song.demands[index].tokens:
+    for index, demand in enumerate(song.demands):
+        if demand.phones is None or song.when(index) is None or not demand.tokens:
             continue
-        cut = [
-            phone.phoneme
-            for phone in word.phones
-            if is_time(phone.start)
-            and is_time(phone.end)
-            and isinstance(phone.phoneme, str)
-            and seconds_to_slot(phone.end) - seconds_to_slot(phone.start) < len(song.phonemizer.ids(phone.phoneme)) - 1
-        ]
+        cut = [phone.phoneme for phone in demand.phones if _is_cut(phone, len(song.phonemizer.ids(phone.phoneme)) - 1)]
         if cut:
-            message = f"its phones {' '.join(cut)} have fewer slots than symbols ({SLOT:.3f} s each): what is too much is cut"
+            message = f"its phones {' '.join(cut)} have fewer slots of {SLOT:.3f} s than symbols, which are cut"
             yield song.problem("warning", "phonemes-cut", index, message, "make them longer")
+
+
+def _is_cut(phone: Phone, symbols: int) -> bool:
+    """Whether a phone has fewer slots than symbols."""
+    known = is_time(phone.start) and is_time(phone.end)
+    return known and seconds_to_slot(phone.end) - seconds_to_slot(phone.start) < symbols
 
 
 def _unreadable(song: _Song) -> Found:

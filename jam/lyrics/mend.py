@@ -42,7 +42,7 @@ def _once(sheet: Sheet, phonemizer: Phonemizer, limits: Limits) -> Sheet:
     sheet = _within(sheet, limits.end)
     sheet = _laid_out(sheet, demands(sheet, phonemizer), limits.end)
     sheet = _with_room(sheet, phonemizer, limits.end)
-    return _words(sheet, lambda _, word: _with_phones(word))
+    return _words(sheet, lambda _, word: _with_phones(word, phonemizer))
 
 
 def _words(sheet: Sheet, change: Callable[[int, SheetWord], SheetWord | None]) -> Sheet:
@@ -355,16 +355,18 @@ def _down(seconds: float) -> float:
     return math.floor(seconds * 1000 + 1e-6) / 1000
 
 
-def _with_phones(word: SheetWord) -> SheetWord:
+def _with_phones(word: SheetWord, phonemizer: Phonemizer) -> SheetWord:
     """The word with the phones that lie within its times; without their times where they make no sense."""
     if word.phones is None or _are_good(word):
         return word
-    joined = "".join(phone.phoneme for phone in word.phones if isinstance(phone.phoneme, str))
     if word.is_timed and all(is_time(phone.start) and is_time(phone.end) and isinstance(phone.phoneme, str) for phone in word.phones):
         clipped = replace(word, phones=tuple(_clipped(word, word.phones)) or None)
         if clipped.phones and _are_good(clipped):
             return clipped
-    return replace(word, phones=None, phoneme=word.phoneme if word.phoneme is not None else joined or None)
+    if word.phoneme is not None:
+        return replace(word, phones=None)
+    [asked] = demands(Sheet((Line((word,)),)), phonemizer)
+    return replace(word, phones=None, phoneme=asked.ipa or None)
 
 
 def _are_good(word: SheetWord) -> bool:
