@@ -10,6 +10,7 @@ import numpy as np
 
 FURTHEST = 80.0  # natural logarithm of the strongest pull
 HALVINGS = 48
+TINY = 1e-12  # seconds: even pieces that are nothing share what is left
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def lengths(pieces: Sequence[Piece], total: float) -> np.ndarray:
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         low, high = (middle, high) if pulled(middle).sum() < total else (low, middle)
-    found = pulled(high)
+    found = np.maximum(pulled(high), TINY)
     return found * (total / found.sum())  # no pull may be enough, and halving never quite arrives
 
 

@@ -63,7 +63,7 @@ def by_rules(lines: Sequence[Sequence[Sung]], beat: Beat, density: float = 1.0) 
             words.append(syllable * weight(word) + beat.seconds * (HELD if ends else HELD_AT_MARK if word.mark else 0.0))
             rests.append(beat.seconds * _rest(line, index, breaths))
     lead, tail = around(sum(words) + sum(rests[1:]), beat)
-    return Lengths(tuple(words), (lead, *rests[1:]), tail)
+    return Lengths(tuple(words), (lead, *rests[1:])[: len(words)], tail)
 
 
 def weight(word: Sung) -> float:

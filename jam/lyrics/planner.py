@@ -123,7 +123,7 @@ def plan(sheet: Sheet, ipa_of: Callable[[Sequence[str]], Sequence[str]], setting
     """
     settings = settings or PlanSettings()
     _check(settings)
-    sheet = _without_backing(sheet) if settings.backing == "drop" else sheet
+    sheet = _to_sing(sheet, settings.backing == "drop")
     sheet = replace(sheet, sections=_asked(sheet.sections, settings.sections))
     bpm = settings.bpm or sheet.bpm or BPM
     beat = Beat(60.0 / bpm, settings.beats_per_bar)
@@ -179,9 +179,9 @@ def _learned(lines: Sequence[Sequence[Sung]], beat: Beat, rules: Lengths, row: _
     return replace(found, words=tuple(length / settings.density for length in found.words))
 
 
-def _without_backing(sheet: Sheet) -> Sheet:
-    """The sheet without its backing words, and without lines that had no others."""
-    lines = [replace(line, words=tuple(word for word in line.words if not word.backing)) for line in sheet.lines]
+def _to_sing(sheet: Sheet, drops_backing: bool) -> Sheet:
+    """The sheet without lines that have no words, and perhaps without its backing words."""
+    lines = [replace(line, words=tuple(word for word in line.words if not (drops_backing and word.backing))) for line in sheet.lines]
     return replace(sheet, lines=tuple(line for line in lines if line.words))
 
 
@@ -418,13 +418,13 @@ def _finish(row: _Row, sheet: Sheet, duration: float) -> None:
     row.nails[row.now] = duration
     known = sorted(row.nails)
     for before, after in zip(known, known[1:], strict=False):
-        if after > before + 1 or any(before == point for point in row.starts):
+        if after > before + 1:
             _check_room(row, sheet, before, after)
 
 
 def _check_room(row: _Row, sheet: Sheet, before: int, after: int) -> None:
     """Raises ValueError where the pieces between two nails have too little time; between given times words may be hurried."""
-    within = [index for index, point in enumerate(row.starts) if before <= point < after]
+    within = range(bisect.bisect_left(row.starts, before), bisect.bisect_left(row.starts, after))
     inside = [index for index in within if not {row.starts[index], row.ends[index]} <= row.nails.keys()]
     room = row.nails[after] - row.nails[before]
     least = sum(piece.least for piece in row.pieces[before:after])
@@ -439,7 +439,7 @@ def _check_room(row: _Row, sheet: Sheet, before: int, after: int) -> None:
     if room < LEAST_WORD * len(inside):
         index = inside[0]
         raise ValueError(
-            f"{_where(sheet, index)}{label(index, sheet.words[index].word)} has no room: {len(inside)} words between "
+            f"{_where(sheet, index)}{label(index, sheet.words[index].word)} has no room: {len(inside)} word(s) between "
             f"{row.nails[before]:g} s and {row.nails[after]:g} s; give it times, or more time between those around it"
         )
 

@@ -180,6 +180,12 @@ def assert_singable_times(planned: Sheet) -> None:
     assert all(word.end - word.start > 0.1 for word in planned.words)
 
 
+def test_lines_without_words_are_nothing_to_sing():
+    given = Sheet((Line((), section=0), Line((SheetWord("moon"),), section=1)), (Section("Intro"), Section("Verse")))
+    planned = plan(given, ipa_of, PlanSettings(seed=2))
+    assert len(planned.lines) == 1 and planned.sections[0].end <= planned.words[0].start
+
+
 def test_an_instrumental_is_its_sections():
     planned = plan(Sheet(sections=(Section("Intro", "8 bars"), Section("Solo", "4 bars"))), ipa_of, PlanSettings(bpm=120.0))
     assert planned.duration == pytest.approx(24.0)
@@ -218,7 +224,7 @@ def test_the_least_duration_that_is_told_works():
     ("words", "duration", "said"),
     [
         ([(1.0, 2.0), (0.5, 0.8)], None, r"line 1: word 2 \('b'\) starts at 0.5 s, but word 1 \('a'\) starts at 1 s"),
-        ([(1.0, 2.0), (None, None), (2.0, 3.0)], None, r"line 1: word 2 \('b'\) has no room: 1 words between 2 s and 2 s"),
+        ([(1.0, 2.0), (None, None), (2.0, 3.0)], None, r"line 1: word 2 \('b'\) has no room: 1 word\(s\) between 2 s and 2 s"),
         ([(1.0, 2.0), (2.0, 30.0)], 10.0, "the song lasts 10 s, but times are given up to 30 s; ask for a duration of at least 30 s"),
         ([(1.0, 9.9), (None, None)], 10.0, "too short for its 2 words; ask for a duration of at least 10.4 s"),
     ],
