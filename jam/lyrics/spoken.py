@@ -41,6 +41,7 @@ _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn"}  # characters without a shape
 _FAST = re.compile(r"[A-Za-z]?[a-z]*(?:'[a-z]+)?[.,?!:;]*")  # an ordinary word
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>|\{\\[^{}]*\}")
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
+_REPEATED = re.compile(r"\b([a-z]{2,3})\1{2,}\b", re.IGNORECASE)  # lalala
 _HYPHENATED = re.compile(r"(?<![\w'-])[^\W\d_]+(?:-[^\W\d_]+)+(?![\w'-])")
 
 Sub = Callable[[re.Match[str]], str]
@@ -123,7 +124,7 @@ def _beside(text: str, before: str, following: str) -> str:
 
 def _is_ordinary(text: str) -> bool:
     """Whether `text` is a word of plain letters, with nothing in it to be read otherwise."""
-    if not _FAST.fullmatch(text) or STRETCHED.search(text):
+    if not _FAST.fullmatch(text) or STRETCHED.search(text) or _REPEATED.search(text):
         return False
     core = text.rstrip(MARKS).lower()
     return core not in _CHAT and core not in _SPELLED and not (text != core and f"{core}." in _ABBREVIATIONS)
@@ -244,11 +245,14 @@ def _plural(word: str) -> str:
 # ---------------------------------------------------------------- English
 
 _CHAT = {
-    "2nite": "tonight", "2night": "tonight", "2day": "today", "2morrow": "tomorrow", "4ever": "forever", "4eva": "forever", "b4": "before",
-    "gr8": "great", "l8r": "later", "l8": "late", "m8": "mate", "h8": "hate", "w8": "wait", "str8": "straight", "sk8": "skate",
-    "w/": "with", "w/o": "without", "b/c": "because", "thx": "thanks", "pls": "please", "plz": "please", "ppl": "people", "ur": "your",
-    "u": "you", "luv": "love", "bcuz": "because", "coz": "cause", "2pac": "two pock", "ok": "okay", "<3": "love", "&": "and", "'n'": "and",
-    "n'": "and", "etc": "et cetera", "xmas": "christmas", "vs": "versus", "k.o.": "kay oh",
+    "2nite": "tonight", "2night": "tonight", "2day": "today", "2morrow": "tomorrow", "4ever": "forever", "4eva": "forever",
+    "b4": "before", "gr8": "great", "l8r": "later", "l8": "late", "m8": "mate", "h8": "hate", "w8": "wait", "str8": "straight",
+    "sk8": "skate", "w/": "with", "w/o": "without", "b/c": "because", "thx": "thanks", "pls": "please", "plz": "please",
+    "ppl": "people", "ur": "your", "u": "you", "luv": "love", "bcuz": "because", "coz": "'cause", "cos": "'cause", "2pac": "two pock",
+    "ok": "okay", "<3": "love", "&": "and", "'n'": "and", "n'": "and", "etc": "et cetera", "xmas": "christmas", "vs": "versus",
+    "k.o.": "kay oh", "coulda": "could a", "woulda": "would a", "shoulda": "should a", "imma": "I'm a", "ima": "I'm a",
+    "dontcha": "don't cha", "doncha": "don't cha", "wontcha": "won't cha", "wassup": "what's up", "awright": "alright", "o'er": "ore",
+    "e'er": "air", "brotha": "brother", "heav'n": "heaven",
 }  # fmt: skip
 """Spellings of messages and signs that are whole words."""
 
@@ -473,6 +477,7 @@ _RULES: tuple[tuple[re.Pattern[str], Sub], ...] = (
     _rule(_MONEY, lambda m: f" {_CURRENCIES[m[0]][0]} "),
     _rule("[" + re.escape("".join(_SIGNS)) + "]", lambda m: f" {_SIGNS[m[0]]} "),
     (_ROMAN, _roman),
+    (_REPEATED, lambda m: " ".join([m[1]] * (len(m[0]) // len(m[1])))),
     _rule(r"(?<=[a-z])([aeiou])(?:-\1)(?:(?:-\1)+|(?![a-z]))", lambda m: m[1]),  # lo-o-o-ove, no-o
 )  # fmt: skip
 """What is read how, in the order in which it is tried."""

@@ -179,6 +179,11 @@ TRICKY = {
     "no-o-o": "no",
     "b-b-baby": "buh buh baby",
     "co-op": "co-op",
+    "lalala": "la la la",
+    "Hahahaha!": "Ha Ha Ha Ha!",
+    "coulda": "could a",
+    "imma": "I'm a",
+    "cos": "'cause",
     # apostrophes, hyphens, accents, markup, emoji
     "don’t": "don't",
     "donʼt": "don't",
