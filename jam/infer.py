@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +23,17 @@ import torch
 from jam import assets, audio, config, records
 from jam.data.settings import DatasetSettings
 from jam.files import whole
+from jam.lyrics import lexicon
+from jam.lyrics.lint import Limits, check
 from jam.lyrics.phonemes import Phonemizer
-from jam.manifest import read_manifest
+from jam.lyrics.planner import Knobs, PlanSettings
+from jam.lyrics.sheet import Sheet
+from jam.manifest import Planning, Reading, read_manifest
 from jam.model import weights
 from jam.model.settings import ModelSettings, added
 from jam.sampler import time_grid
 from jam.song import Plan, SampleSettings, Singer, SingSettings, SongRequest, load_codec, load_network, load_style, takes
-from jam.timing import MAX_FRAMES, SLOTS_PER_FRAME, STYLE_WIDTH
+from jam.timing import MAX_FRAMES, SLOTS_PER_FRAME, STYLE_WIDTH, frames_to_seconds
 
 if TYPE_CHECKING:
     from accelerate import PartialState
@@ -71,6 +75,11 @@ class EvaluationSettings:
     style_path: str | None = None
     ignore_style: bool = False
     use_prompt_style: bool = False  # the description rather than the clip, where a song has both
+    prompt: str | None = None  # the style of songs that have none
+    strict_lyrics: bool = False  # songs whose lyrics have errors or warnings are not sung
+    lexicon_path: str | None = None  # pronunciations of one's own
+    languages: dict[str, str] | None = None  # {fr: espeak, de: a DeepPhonemizer checkpoint}
+    planner: Knobs = field(default_factory=Knobs)
     num_style_secs: float = 30.0
     random_crop_style: bool = False
     negative_style_prompt: str | None = None  # a .npy or .pt of 512 numbers, or zeros
@@ -126,8 +135,18 @@ def load_config(words: Sequence[str], default_file: str | None = None) -> InferC
     return config.load(InferConfig, words, default_file, under={"evaluation": own})
 
 
-def load_singer(settings: InferConfig, device: torch.device, heard: bool = True) -> Singer:
-    """The singer that the settings describe, its style encoder loaded if a style is to be `heard`. Raises what the parts' loaders raise."""
+def load_phonemizer(settings: InferConfig) -> Phonemizer:
+    """The phonemizer that the settings describe, with the user's lexicon and languages. Raises ValueError as its parts' loaders do."""
+    e = settings.evaluation
+    own = lexicon.read(e.lexicon_path) if e.lexicon_path else None
+    return Phonemizer.load(e.dataset.phonemizer_checkpoint or assets.fetch(assets.PHONEMIZER), own, e.languages)
+
+
+def load_singer(settings: InferConfig, device: torch.device, heard: bool = True, phonemizer: Phonemizer | None = None) -> Singer:
+    """The singer that the settings describe, its style encoder loaded if a style is to be `heard`. Raises what the parts' loaders raise.
+
+    A `phonemizer` that is loaded already is taken as it is.
+    """
     e = settings.evaluation
     checkpoint = e.checkpoint_path or assets.fetch(assets.JAM_05)
     sample = SampleSettings(**{f.name: getattr(e.sample_kwargs, f.name) for f in fields(SampleSettings)})
@@ -136,7 +155,7 @@ def load_singer(settings: InferConfig, device: torch.device, heard: bool = True)
     encoder = style() if heard else None  # now, since a fault of the encoder is no fault of the first song that needs it
     return Singer(
         model,
-        Phonemizer.load(e.dataset.phonemizer_checkpoint or assets.fetch(assets.PHONEMIZER)),
+        phonemizer or load_phonemizer(settings),
         lambda: encoder or style(),
         load_codec(e.vae_type, e.vae_path, device),
         SingSettings(
@@ -202,15 +221,18 @@ def _infer(settings: InferConfig, state: PartialState, device: torch.device) -> 
     e = settings.evaluation
     folder = records.ResultFolder(Path(e.output_dir), e.audio_format, e.spectrograms)
     count = e.sample_kwargs.batch_infer_num
-    entries = read_manifest(e.test_set_path, e.use_prompt_style, count)[: e.num_samples]
+    phonemizer = cache(partial(load_phonemizer, settings))
+    planning = Planning(lambda words: phonemizer().ipa(words), PlanSettings(**asdict(e.planner), seed=settings.seed))
+    with _quiet(logging.getLogger("jam.lyrics")):  # lyrics are checked before they are sung
+        entries = read_manifest(e.test_set_path, Reading(e.use_prompt_style, e.prompt, planning), count)[: e.num_samples]
     good = [(entry, entry.request) for entry in entries if entry.request is not None]
-    wishes = [Wish(take, entry.where, entry.lyrics) for entry, request in good for take in takes(request, count)]
+    wishes = [Wish(take, entry.where, entry.lyrics, entry.sheet) for entry, request in good for take in takes(request, count)]
     share = wishes[state.process_index :: state.num_processes]  # by place alone: all processes agree, whatever is finished by now
     try:
         if state.is_main_process:
             with whole(folder.path / "generation_config.yaml") as part:
                 config.save(settings, part)
-        outcome = Run(settings, folder, device, state.process_index).sing(share, show=state.is_main_process)
+        outcome = Run(settings, folder, device, state.process_index, phonemizer).sing(share, show=state.is_main_process)
     except (OSError, ValueError) as error:
         outcome = Outcome(stopped=error)
     outcomes: list[Outcome] = gather_object([outcome])
@@ -246,11 +268,12 @@ def _refuse_absent(device: str | None) -> None:
 
 @dataclass(frozen=True)
 class Wish:
-    """A song to sing, where it is wished for (manifest and place in it), and the file of its lyrics."""
+    """A song to sing, where it is wished for (manifest and place in it), where its lyrics come from, and their sheet."""
 
     request: SongRequest
     where: str
     lyrics: str
+    sheet: Sheet
 
 
 @dataclass
@@ -265,11 +288,14 @@ class Outcome:
 class Run:
     """One process' singing; the singer is loaded when there is something to sing."""
 
-    def __init__(self, settings: InferConfig, folder: records.ResultFolder, device: torch.device, process: int) -> None:
+    def __init__(
+        self, settings: InferConfig, folder: records.ResultFolder, device: torch.device, process: int, phonemizer: Callable[[], Phonemizer]
+    ) -> None:
         e = settings.evaluation
-        self.settings, self.folder, self.device, self.process = settings, folder, device, process
+        self.settings, self.folder, self.device, self.process, self.phonemizer = settings, folder, device, process, phonemizer
+        self.checked: dict[str, str | None] = {}  # a song's id: why its lyrics are refused
         embedded = [assets.BUNDLE / file for file in EMBEDDED] if "nano" in (e.vae_type, e.style_type) else []
-        chosen = [e.checkpoint_path, e.vae_path, e.style_path, e.negative_style_prompt, e.dataset.phonemizer_checkpoint]
+        chosen = [e.checkpoint_path, e.vae_path, e.style_path, e.negative_style_prompt, e.dataset.phonemizer_checkpoint, e.lexicon_path]
         files = [*chosen, *embedded, *(one.path for one in added(settings.model.lora))]
         self.fingerprint = records.fingerprint(_what_matters(settings), files)
 
@@ -285,7 +311,7 @@ class Run:
         if not waiting:
             return outcome
         heard = not e.ignore_style and any(wish.request.style is not None for wish in waiting)
-        singer = load_singer(self.settings, self.device, heard)
+        singer = load_singer(self.settings, self.device, heard, self.phonemizer())
         evaluations = e.sample_kwargs.steps - 1
         with tqdm(total=len(waiting) * evaluations, unit="step", disable=not show) as bar, logging_redirect_tqdm():
             for start in range(0, len(waiting), e.batch_size):
@@ -300,12 +326,27 @@ class Run:
         failed: dict[str, str] = {}
         for wish in wishes:
             try:
+                self._check(singer, wish)
                 plans.append(_plan(singer, wish))
             except ValueError as error:
                 failed[wish.request.name] = str(error)
         if plans:
             failed |= self._sing_plans(singer, plans, keys, lambda _done, _all: bar.update(len(plans)))
         return {wish.request.name: f"{wish.where}: {failed[wish.request.name]}" for wish in wishes if wish.request.name in failed}
+
+    def _check(self, singer: Singer, wish: Wish) -> None:
+        """Tells what is wrong with a song's lyrics, once for all its takes. Raises ValueError where settings forbid to sing such lyrics."""
+        name = wish.request.id
+        if name not in self.checked:
+            limits = Limits(wish.request.duration, frames_to_seconds(singer.canvas), singer.settings.filler)
+            problems = [problem for problem in check(wish.sheet, singer.phonemizer, limits) if problem.level != "note"]
+            for problem in problems:
+                log.warning("%s: %s", wish.lyrics, problem)
+            refused = problems and self.settings.evaluation.strict_lyrics
+            first = f"{wish.lyrics}: {problems[0]}" if refused else None
+            self.checked[name] = f"{first} ({len(problems)} in all; evaluation.strict_lyrics=false sings all the same)" if first else None
+        if (reason := self.checked[name]) is not None:
+            raise ValueError(reason)
 
     def _sing_plans(
         self, singer: Singer, plans: Sequence[Plan], keys: Mapping[str, str], progress: Callable[[int, int], Any] | None = None
@@ -334,7 +375,7 @@ class Run:
 def _plan(singer: Singer, wish: Wish) -> Plan:
     """The song made ready. Raises ValueError, naming the lyrics' file, for what cannot be sung."""
     words = singer.phonemizer.words(wish.request.words, wish.lyrics)
-    with _quiet(logging.getLogger("jam.lyrics")):  # its warnings were given, with the file's name, when the manifest was read
+    with _quiet(logging.getLogger("jam.lyrics")):  # what is wrong with them was told when they were checked
         return singer.plan(replace(wish.request, words=words))
 
 
@@ -353,6 +394,8 @@ def _what_matters(settings: InferConfig) -> Any:
     kept = asdict(settings.evaluation)
     for name in ("output_dir", "test_set_path", "batch_size", "num_samples", "overwrite", "device", "spectrograms"):
         kept.pop(name)
+    for name in ("prompt", "strict_lyrics", "planner"):
+        kept.pop(name)  # a song's key holds its style, and its words with the times they were given
     kept["sample_kwargs"].pop("batch_infer_num")
     return [settings.seed, kept, asdict(settings.model.dit), *([one.path, one.weight] for one in added(settings.model.lora))]
 

@@ -1,27 +1,56 @@
 """The manifest: a JSON list of songs that are wished for -> requests. It knows no model, and nothing of how songs are sung.
 
-An entry has `id`, `lrc_path` (timed words), `duration` (seconds), and a style: `audio_path` (a clip), `prompt_path` (a text file) or
-`prompt` (the text itself); neither is the negative style. Paths are relative to the working folder, else to the manifest's. An entry that
-is wrong keeps its problem, so that the others can be sung.
+An entry has `id`, its words (`lrc_path`, a file in any format of `jam.lyrics.formats`, or `lyrics`, the words themselves),
+`duration` (seconds), and a style: `audio_path` (a clip), `prompt_path` (a text file) or `prompt` (the text itself); neither is the
+negative style. Paths are relative to the working folder, else to the manifest's. Words without times are planned, for which an entry may
+say `bpm`, `language`, `sections`, `density`, `intro` and `gap`. An entry that is wrong keeps its problem, so that the others can be
+sung. A file of lyrics in place of the manifest is one song.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from jam import audio
 from jam.files import read_json
 from jam.lyrics import formats
+from jam.lyrics.planner import PlanSettings, plan
+from jam.lyrics.sheet import Sheet
 from jam.lyrics.words import BEYOND_SECONDS
 from jam.song import SongRequest, Style, takes
 
 log = logging.getLogger("jam")
 
-KEYS = ("id", "lrc_path", "duration", "audio_path", "prompt_path", "prompt")
+KEYS = (
+    *("id", "lrc_path", "lyrics", "duration", "audio_path", "prompt_path", "prompt"),
+    *("language", "bpm", "sections", "density", "intro", "gap"),
+)
 LONGEST_ID = 200  # bytes; file systems stop names at 255, and takes and suffixes are added
+BPM = (20.0, 400.0)  # what a tempo can be
+
+
+@dataclass(frozen=True)
+class Planning:
+    """How words without times get them: who tells their IPA (`ipa_of`), and what the planner is set to where a song says nothing."""
+
+    ipa_of: Callable[[Sequence[str]], Sequence[str]]
+    settings: PlanSettings = field(default_factory=PlanSettings)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a manifest is read: `use_prompt_style` prefers descriptions to clips where a song has both, `prompt` is the style of songs that
+    have none, and `planning` serves words without times and songs without a duration (None: they are refused)."""
+
+    use_prompt_style: bool = False
+    prompt: str | None = None
+    planning: Planning | None = None
 
 
 @dataclass(frozen=True)
@@ -30,20 +59,21 @@ class Entry:
 
     where: str  # the manifest and the song's place in it, for messages
     request: SongRequest | None = None
-    lyrics: str = ""  # the file that the request's words come from
+    lyrics: str = ""  # where the request's words come from: a file, or the place in the manifest
+    sheet: Sheet = field(default_factory=Sheet)  # the words with their lines and sections, timed
     problem: str | None = None
 
 
-def read_manifest(path: str | Path, use_prompt_style: bool = False, take_count: int = 1) -> list[Entry]:
-    """The songs of a manifest, in order; `use_prompt_style` prefers descriptions to clips where a song has both.
+def read_manifest(path: str | Path, reading: Reading | None = None, take_count: int = 1) -> list[Entry]:
+    """The songs of a manifest, in order; a file of lyrics is one song, named for the file.
 
     Raises ValueError, in one line, for a file that is missing, broken, no list or empty; what is wrong with a song is its `problem`.
     """
-    path = Path(path)
+    path, reading = Path(path), reading or Reading()
     entries: list[Entry] = []
     taken: dict[str, int] = {}  # names, without regard to case, which some file systems do not keep
     for number, item in enumerate(_listed(path), start=1):
-        entry = _entry(item, f"{path}: song {number}", path.parent, use_prompt_style)
+        entry = _entry(item, f"{path}: song {number}", path.parent, reading)
         if entry.request is not None:
             names = [request.name for request in takes(entry.request, take_count)]
             clash = next((name for name in names if name.casefold() in taken), None)
@@ -59,8 +89,12 @@ def read_manifest(path: str | Path, use_prompt_style: bool = False, take_count: 
 def _listed(path: Path) -> list[Any]:
     """What the manifest lists, one or more."""
     if not path.is_file():
-        raise ValueError(f"{path}: no such manifest; evaluation.test_set_path names a JSON list of songs")
+        raise ValueError(f"{path}: no such manifest; evaluation.test_set_path names a JSON list of songs, or a file of lyrics")
+    if path.suffix.lower() != ".json":
+        return [_song_of(path)]
     listed = read_json(path, "manifest", "a list of songs")
+    if _holds_words(listed):
+        return [_song_of(path)]
     if not isinstance(listed, list):
         raise ValueError(f"{path}: holds {type(listed).__name__}; write a list of songs")
     if not listed:
@@ -68,9 +102,21 @@ def _listed(path: Path) -> list[Any]:
     return listed
 
 
-def _entry(item: Any, where: str, folder: Path, use_prompt_style: bool) -> Entry:
+def _song_of(lyrics: Path) -> dict[str, Any]:
+    """The entry of a song that is nothing but a file of lyrics."""
+    return {"id": re.sub(r"[^\w -]+", "-", lyrics.stem).strip(" -") or "song", "lrc_path": str(lyrics)}
+
+
+def _holds_words(listed: Any) -> bool:
+    """Whether a JSON file is lyrics and no manifest: words are listed in it, not songs."""
+    if isinstance(listed, dict):
+        return any(isinstance(listed.get(key), list) for key in ("word", "words", "segments", "line"))
+    return isinstance(listed, list) and bool(listed) and all(isinstance(item, dict) and {"start", "word"} <= item.keys() for item in listed)
+
+
+def _entry(item: Any, where: str, folder: Path, reading: Reading) -> Entry:
     if not isinstance(item, dict):
-        return Entry(where, problem=f"{where}: is {type(item).__name__}; write an object with {', '.join(KEYS[:3])}")
+        return Entry(where, problem=f"{where}: is {type(item).__name__}; write an object with id, lrc_path, duration")
     try:
         name = _id(item)
     except ValueError as error:
@@ -80,10 +126,108 @@ def _entry(item: Any, where: str, folder: Path, use_prompt_style: bool) -> Entry
     if unknown:
         log.warning("%s: %s: not read; known are %s", where, ", ".join(map(repr, unknown)), ", ".join(KEYS))
     try:
-        lyrics = _file(item, "lrc_path", folder)
-        return Entry(where, _request(item, name, lyrics, folder, use_prompt_style), str(lyrics))
+        return _wished(item, name, where, folder, reading)
     except ValueError as error:
         return Entry(where, problem=f"{where}: {error}")
+
+
+def _wished(item: dict[str, Any], name: str, where: str, folder: Path, reading: Reading) -> Entry:
+    """The entry of a song that can be sung. Raises ValueError for one that cannot."""
+    duration = _number(item, "duration", 0, BEYOND_SECONDS, "the song's seconds, such as 20.5")
+    sheet, source = _sheet(item, where, folder)
+    for remark in sheet.remarks:
+        log.warning("%s: %s", source, remark)
+    style = _style(item, folder, reading.use_prompt_style) or sheet.style or reading.prompt
+    if duration is None or sheet.timing != "words":
+        sheet = _planned(sheet, item, duration, style, source, reading.planning)
+        duration = sheet.duration
+    assert duration is not None, source
+    return Entry(where, SongRequest(name, sheet.timed(source, duration), duration, style), source, sheet)
+
+
+def _sheet(item: dict[str, Any], where: str, folder: Path) -> tuple[Sheet, str]:
+    """The song's lyrics, and where they come from."""
+    if item.get("lyrics") is None or item.get("lrc_path") is not None:
+        if item.get("lyrics") is not None:
+            raise ValueError("has both 'lrc_path' and 'lyrics'; keep one")
+        file = _file(item, "lrc_path", folder)
+        sheet, source = formats.read_sheet(file), str(file)
+    else:
+        source, written = f"{where}: 'lyrics'", item["lyrics"]
+        sheet = formats.sheet_of(written, source) if isinstance(written, str) else formats.parse_sheet(written, source)
+    language = item.get("language")
+    if language is not None and (not isinstance(language, str) or not language.strip()):
+        raise ValueError(f"'language' is {_shown(language)}; write a code in quotes, such as \"fr\"")
+    return (replace(sheet, language=language.strip()) if language else sheet), source
+
+
+def _planned(
+    sheet: Sheet, item: dict[str, Any], duration: float | None, style: Style | None, source: str, planning: Planning | None
+) -> Sheet:
+    """The sheet with times for all its words, and a duration."""
+    if planning is None:
+        sheet.timed(source)  # raises for the first word without times
+        raise ValueError("'duration' is None; write the song's seconds, such as 20.5")
+    if not sheet.words and duration is None and sheet.duration is None:
+        raise ValueError("an instrumental has no words to propose a 'duration' by; write its seconds, such as 20.5")
+    asked = {
+        "bpm": _number(item, "bpm", *BPM, "beats a minute, such as 100"),
+        "density": _number(item, "density", 0.1, 10, "1 for the usual pace, 1.2 for a faster one"),
+        "intro": _number(item, "intro", 0, BEYOND_SECONDS, "seconds before the first word", zero=True),
+        "gap": _number(item, "gap", 0, BEYOND_SECONDS, "seconds between lines", zero=True),
+    }
+    settings = replace(planning.settings, duration=duration, sections=_sections(item))
+    for knob, value in asked.items():
+        settings = settings if value is None else replace(settings, **{knob: value})  # type: ignore[arg-type]
+    if settings.bpm is None and sheet.bpm is None:
+        settings = replace(settings, bpm=_heard_tempo(style))
+    try:
+        return plan(sheet, planning.ipa_of, settings)
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from error
+
+
+def _heard_tempo(style: Style | None) -> float | None:
+    """Beats a minute of a style's clip, or that its description names; None where neither tells."""
+    if isinstance(style, str):
+        named = re.search(r"\b(\d{2,3})\s*bpm\b", style, flags=re.IGNORECASE)
+        return float(named[1]) if named and BPM[0] <= float(named[1]) <= BPM[1] else None
+    if not isinstance(style, Path):
+        return None
+    from jam.lyrics.tempo import tempo_of
+
+    return tempo_of(*audio.read(style))[0]
+
+
+def _sections(item: dict[str, Any]) -> dict[str, tuple[float, float]] | None:
+    """`{"Verse 1": [4.0, 12.5], ...}`: when sections are, in seconds."""
+    given = item.get("sections")
+    if given is None:
+        return None
+    wanted = 'write {"Verse 1": [4.0, 12.5]}, from and to in seconds'
+    if not isinstance(given, Mapping):
+        raise ValueError(f"'sections' is {_shown(given)}; {wanted}")
+    spans = {}
+    for name, span in given.items():
+        fits = isinstance(span, list) and len(span) == 2 and all(_is_number(value) for value in span)
+        if not fits or not 0 <= span[0] < span[1] < BEYOND_SECONDS:
+            raise ValueError(f"'sections': {name!r} is {_shown(span)}; {wanted}")
+        spans[str(name)] = (float(span[0]), float(span[1]))
+    return spans
+
+
+def _number(item: dict[str, Any], key: str, low: float, high: float, advice: str, zero: bool = False) -> float | None:
+    """A number of the entry above `low` (or `low` itself, where `zero`) and up to `high`; None where it says nothing."""
+    value = item.get(key)
+    if value is None:
+        return None
+    if not _is_number(value) or not low <= value <= high or (value == 0 and not zero):  # so written, it refuses NaN too
+        raise ValueError(f"{key!r} is {_shown(value)}; write {advice}")
+    return float(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _id(item: dict[str, Any]) -> str:
@@ -99,14 +243,6 @@ def _id(item: dict[str, Any]) -> str:
             "without slashes or a leading dot"
         )
     return name
-
-
-def _request(item: dict[str, Any], name: str, lyrics: Path, folder: Path, use_prompt_style: bool) -> SongRequest:
-    duration = item.get("duration")
-    if isinstance(duration, bool) or not isinstance(duration, int | float) or not 0 < duration < BEYOND_SECONDS:  # refuses NaN too
-        raise ValueError(f"'duration' is {_shown(duration)}; write the song's seconds, such as 20.5")
-    words = formats.read(lyrics, float(duration))
-    return SongRequest(name, words, float(duration), _style(item, folder, use_prompt_style))
 
 
 def _style(item: dict[str, Any], folder: Path, use_prompt_style: bool) -> Style | None:

@@ -292,6 +292,49 @@ def test_overlapping_words_are_warned_of_once_with_their_file(desk, caplog):
     assert warning.startswith(f"{desk.folder}/river.json: word 1 ('river')")
 
 
+def test_a_file_of_plain_lyrics_is_planned_and_sung_and_not_again(desk):
+    lyrics = desk.folder / "plain.txt"
+    lyrics.write_text("[Duration: 2]\n[Style: slow folk]\nriver moon (moon)\n")
+    words = [word for word in desk.words() if "test_set_path" not in word] + [f"evaluation.test_set_path={lyrics}"]
+    assert config.run(infer.main, words) == 0
+    sung = formats.read(desk.folder / "outputs" / "generated" / "plain.json", 2.0)
+    assert [word.word for word in sung] == ["river", "moon", "moon"] and all(word.phoneme for word in sung)
+    [stored] = json.loads((desk.folder / "outputs" / "generation_metadata.json").read_text())["songs"]
+    assert (stored["duration"], stored["style"]) == (2.0, "slow folk")
+    before = desk.sung()
+    assert config.run(infer.main, words) == 0 and desk.sung() == before
+    assert config.run(infer.main, [*words, "evaluation.planner.backing=drop"]) == 0 and desk.sung() != before
+    assert len(formats.read(desk.folder / "outputs" / "generated" / "plain.json")) == 2
+
+
+def test_songs_without_a_style_take_the_one_of_the_setting(desk):
+    desk.song("a", prompt=None)
+    desk.song("b", prompt="loud pop")
+    assert desk.sing("evaluation.prompt=slow folk") == 0
+    songs = json.loads((desk.folder / "outputs" / "generation_metadata.json").read_text())["songs"]
+    assert [song["style"] for song in songs] == ["slow folk", "loud pop"]
+
+
+def test_strict_lyrics_refuse_a_song_and_sing_the_others(desk, caplog):
+    desk.lyrics("overlap.json", [RIVER[0] | {"end": 0.8}, RIVER[1]])
+    desk.song("a", "overlap.json")
+    desk.song("b")
+    assert desk.sing("evaluation.strict_lyrics=true") == infer.SOME_FAILED
+    assert set(desk.sung()) == {"b"}
+    [told] = [message for message in caplog.messages if message.startswith("not sung: ")]
+    assert "song 1 (a): " in told and "overlap.json: word 1" in told and "evaluation.strict_lyrics=false sings all the same" in told
+    assert desk.sing() == 0 and set(desk.sung()) == {"a", "b"}
+
+
+def test_a_lexicon_changes_how_words_sound(desk, tmp_path):
+    (tmp_path / "own.txt").write_text("moon\tmɪn\n")
+    desk.song("a")
+    assert desk.sing(f"evaluation.lexicon_path={tmp_path / 'own.txt'}") == 0
+    assert [word.phoneme for word in formats.read(desk.folder / "outputs" / "generated" / "a.json")][1] == "mɪn"
+    assert desk.sing() == 0
+    assert [word.phoneme for word in formats.read(desk.folder / "outputs" / "generated" / "a.json")][1] == "muːn"
+
+
 def test_a_full_disk_ends_the_run_with_the_former_songs_whole(resumed, file_size_limit, caplog):
     before = {path: path.read_bytes() for path in Path("outputs").rglob("*") if path.suffix in {".wav", ".pt", ".lrc", ".json"}}
     with file_size_limit(20_000):
@@ -340,6 +383,10 @@ def test_ctrl_c_leaves_no_half_song(desk, monkeypatch, caplog):
         ("audio_format=ogg", "evaluation.audio_format is ogg; choose wav, flac, mp3"),
         ("vae_type=none", "evaluation.vae_type is none; choose diffrhythm"),
         ("style_type=none", "evaluation.style_type is none; choose muq, nano"),
+        ("lexicon_path=absent.txt", "absent.txt: No such"),
+        ("planner.density=0", "density is 0"),
+        ("planner.method=guess", "method is guess"),
+        ("planner.backing=hum", "backing is hum"),
         ("batch_size=0", "evaluation.batch_size is 0"),
         ("batch_size=two", "evaluation.batch_size"),
         ("batchsize=2", "unknown setting evaluation.batchsize; did you mean evaluation.batch_size?"),

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jam.lyrics.planner import PlanSettings
 
 from jam.lyrics.words import Word
-from jam.manifest import Entry, read_manifest
+from jam.manifest import Entry, Planning, Reading, read_manifest
 
 ROOT = Path(__file__).parent.parent
 WORDS = [{"start": 0.1, "end": 0.5, "word": "river"}, {"start": 0.5, "end": 1.2, "word": "moon"}]
@@ -64,7 +65,7 @@ def test_a_song_becomes_a_request(folder):
     ],
 )
 def test_a_style_is_a_clip_or_a_description_or_neither(folder, style, prefer, expected):
-    [entry] = read(folder, GOOD | style, use_prompt_style=prefer)
+    [entry] = read(folder, GOOD | style, reading=Reading(prefer))
     assert entry.request is not None
     assert entry.request.style == (folder / expected if isinstance(expected, Path) else expected)
 
@@ -245,3 +246,111 @@ def test_unknown_keys_are_warned_of_and_the_song_is_sung(folder, caplog):
     assert entry.request is not None
     [warning] = caplog.messages
     assert warning.startswith(f"{folder}/input.json: song 1 (a): 'audiopath', 'x\\ny': not read; known are id, lrc_path")
+
+
+def spelled(words: Any) -> list[str]:
+    """An IPA of sorts: the letters themselves."""
+    return [word.lower() for word in words]
+
+
+PLANNED = Reading(planning=Planning(spelled, PlanSettings(bpm=120.0)))
+PLAIN = "[Verse]\nhello river\nsing a song\n[Chorus]\ncome home\n"
+
+
+def planned(folder: Path, **song: Any) -> Entry:
+    [entry] = read(folder, {"id": "a"} | song, reading=PLANNED)
+    return entry
+
+
+def test_lyrics_of_any_format_are_read(folder):
+    (folder / "a.lrc").write_text("[00:00.10] <00:00.10> river <00:00.50> moon <00:01.20>\n")
+    [entry] = read(folder, GOOD | {"lrc_path": "a.lrc"})
+    assert entry.request is not None and entry.request.words == (Word(0.1, 0.5, "river"), Word(0.5, 1.2, "moon"))
+
+
+def test_words_without_times_are_planned_within_the_duration(folder):
+    (folder / "plain.txt").write_text(PLAIN)
+    entry = planned(folder, lrc_path="plain.txt", duration=12)
+    assert entry.problem is None and entry.request is not None
+    assert [word.word for word in entry.request.words] == ["hello", "river", "sing", "a", "song", "come", "home"]
+    assert entry.request.words[-1].end <= entry.request.duration == 12
+    assert entry.sheet.timing == "words" and [section.name for section in entry.sheet.sections] == ["Verse", "Chorus"]
+
+
+def test_without_a_duration_one_is_proposed_for_timed_and_untimed_words(folder):
+    for song in ({"lyrics": PLAIN}, {"lrc_path": "a.json"}):
+        request = planned(folder, **song).request
+        assert request is not None and request.words[-1].end <= request.duration < 60
+
+
+def test_words_without_times_are_refused_where_nobody_plans(folder):
+    assert "has no times; plan them" in problem(folder, {"id": "a", "lyrics": PLAIN, "duration": 12})
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [(PLAIN, 7), (WORDS, 2), ({"word": WORDS}, 2), ([], 0), ("1\n00:00:00,000 --> 00:00:02,000\nhello river\n", 2)],
+)
+def test_lyrics_may_stand_in_the_manifest(folder, written, words):
+    entry = planned(folder, lyrics=written, duration=12)
+    assert entry.request is not None and len(entry.request.words) == words
+    assert entry.lyrics == f"{folder}/input.json: song 1 (a): 'lyrics'"
+
+
+def test_the_knobs_of_a_song_reach_the_planner(folder):
+    (folder / "plain.txt").write_text(PLAIN)
+    entry = planned(folder, lrc_path="plain.txt", duration=20, intro=3.0, bpm=90, language="en", sections={"Chorus": [14.0, 19.0]})
+    assert entry.request is not None
+    words = entry.request.words
+    assert words[0].start == pytest.approx(3.0, abs=0.1) and words[0].language == "en"
+    assert entry.sheet.bpm == 90
+    assert words[5].start >= 14.0 and words[6].end <= 19.0
+
+
+def test_a_tempo_in_the_description_is_heard(folder):
+    assert planned(folder, lyrics=PLAIN, prompt="slow folk, 72 BPM").sheet.bpm == 120  # the setting wins
+    free = Reading(planning=Planning(spelled))
+    for prompt, bpm in (("slow folk, 72 BPM", 72), ("slow folk", 100), ("900 bpm", 100)):
+        [entry] = read(folder, {"id": "a", "lyrics": PLAIN, "prompt": prompt}, reading=free)
+        assert entry.sheet.bpm == bpm
+
+
+def test_a_style_that_the_lyrics_name_serves_a_song_without_one_and_the_setting_the_others(folder):
+    named = "[Style: bright pop]\n" + PLAIN
+    reading = Reading(prompt="folk", planning=PLANNED.planning)
+    songs = [{"lyrics": named}, {"lyrics": PLAIN}, {"lyrics": named, "prompt": "rock"}]
+    first, second, third = read(folder, *({"id": str(index)} | song for index, song in enumerate(songs)), reading=reading)
+    assert [entry.request and entry.request.style for entry in (first, second, third)] == ["bright pop", "folk", "rock"]
+
+
+@pytest.mark.parametrize("name", ["Come Home!.txt", "timed.json", "whisper.json"])
+def test_a_file_of_lyrics_is_a_song(folder, name):
+    content = {"timed.json": json.dumps(WORDS), "whisper.json": json.dumps({"segments": [{"start": 0, "end": 2, "text": "hello river"}]})}
+    (folder / name).write_text(content.get(name, PLAIN))
+    [entry] = read_manifest(folder / name, PLANNED)
+    assert entry.problem is None and entry.request is not None
+    assert entry.request.id == Path(name).stem.rstrip("!") and len(entry.request.words) >= 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ({"bpm": 5}, "'bpm' is 5; write beats a minute"),
+        ({"bpm": "fast"}, "'bpm' is 'fast'"),
+        ({"density": 0}, "'density' is 0"),
+        ({"intro": -1}, "'intro' is -1"),
+        ({"gap": True}, "'gap' is True"),
+        ({"language": 3}, "'language' is 3"),
+        ({"sections": [1]}, "'sections' is [1]; write {"),
+        ({"sections": {"Verse": [3]}}, "'sections': 'Verse' is [3]"),
+        ({"sections": {"Verse": [3, 2]}}, "'sections': 'Verse' is [3, 2]"),
+        ({"lrc_path": "a.json"}, "has both 'lrc_path' and 'lyrics'; keep one"),
+        ({"lyrics": 3}, "'lyrics'"),
+        ({"lyrics": [], "duration": None}, "an instrumental has no words"),
+        ({"lyrics": "hello {world"}, "brace"),
+        ({"duration": 0.4}, "'lyrics': "),
+    ],
+)
+def test_what_is_wrong_with_a_song_without_times_is_said_in_one_line(folder, fault, said):
+    entry = planned(folder, **({"lyrics": PLAIN, "duration": 12} | fault))
+    assert entry.problem is not None and said in entry.problem and "\n" not in entry.problem

@@ -23,6 +23,8 @@ from jam.dpo.train_dpo import DPOConfig
 from jam.export import ExportConfig
 from jam.infer import InferConfig
 from jam.lyrics import formats
+from jam.lyrics.__main__ import parser as lyrics_parser
+from jam.lyrics.train_planner import TrainPlannerSettings
 from jam.manifest import read_manifest
 from jam.nano import build
 from jam.train import TrainConfig
@@ -40,6 +42,7 @@ ENTRIES = {
     "jam.dpo.train_dpo": DPOConfig,
     "jam.export": ExportConfig,
     "jam.data.inspect": InspectSettings,
+    "jam.lyrics.train_planner": TrainPlannerSettings,
 }
 SEVEN = ("song.py", "conditions.py", "model/dit.py", "flow.py", "sampler.py", "train.py", "training/loop.py")
 
@@ -67,6 +70,8 @@ def parsed(words: list[str]) -> object:
         assert load_config_from_file(words[words.index("--config_file") + 1])
     if module in ENTRIES:
         return config.load(ENTRIES[module], settings)
+    if module == "jam.lyrics":
+        return lyrics_parser().parse_args(settings)
     assert module == "jam.nano.build", words
     return build.parse(settings)
 

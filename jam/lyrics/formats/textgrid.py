@@ -40,9 +40,9 @@ class _Tiers:
 def read(text: str, where: str) -> Sheet:
     """The sheet of a TextGrid, in the long or the short text form.
 
-    Words come from the tier `words` (or a common other name, or the only one there is) and their phones from `phones`, where there is one.
-    A tier of lines alone gives untimed words in timed lines. Raises ValueError for a file that is broken, has no such tier, or has intervals
-    out of order.
+    Words come from the tier `words` (or a common other name, or the only one there is) and their phones from `phones`, where it is.
+    A tier of lines alone gives untimed words in timed lines. Raises ValueError for a file that is broken, has no such tier, or has
+    intervals out of order.
     """
     grid = _parsed(text, where)
     remarks: list[str] = []
@@ -248,7 +248,7 @@ def _tier(name: str, intervals: Sequence[tuple[float, float, str]], end: float) 
     kept = [(start, stop, label) for start, stop, label in intervals if stop > start]
     for former, later in pairwise(kept):
         if later[0] < former[1] - ROUNDING:
-            raise ValueError(f"{former[2]!r} ends at {former[1]:g} s, after {later[2]!r} begins, which a TextGrid cannot hold; mend the times")
+            raise ValueError(f"{former[2]!r} ends at {former[1]:g} s, after {later[2]!r} begins, which no TextGrid holds; mend the times")
     return {"class": "IntervalTier", "name": name, "xmin": 0.0, "xmax": end, "entries": list(_apart(kept))}
 
 

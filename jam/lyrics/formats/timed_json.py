@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,9 @@ def parse_sheet(data: object, where: str) -> Sheet:
         return _sheet(data, where)
     if isinstance(data, Mapping) and "word" not in data and (found := _recognised(data)) is not None:
         return _of_recogniser(found, where)
-    words = parse(data, where)
+    words = [_word(item, index, where) for index, item in enumerate(_listed(data, where))]
+    if not all(_is_plain(word) for word in words):
+        validate(words, where)  # raises for the first; what is only out of place is for the check of lyrics to judge
     facts = _facts(data, where) if isinstance(data, Mapping) else {}
     return of_words(words, **facts)
 
@@ -62,6 +65,12 @@ def write_json(path: str | Path, words: Sequence[Word]) -> Path:
     """Write timed `words` as a JSON list that `read` gives back equal; phonemes where they have them. Returns the path."""
     lines = [json.dumps(_as_json(word), ensure_ascii=False) for word in words]
     return write_whole(path, ("[\n  " + ",\n  ".join(lines) + "\n]\n" if lines else "[]\n").encode())
+
+
+def _is_plain(word: Word) -> bool:
+    """Whether the word is text at times that are numbers, wherever they lie."""
+    times = all(isinstance(time, Real) and not isinstance(time, bool) and abs(time) < BEYOND_SECONDS for time in (word.start, word.end))
+    return times and isinstance(word.word, str) and all(value is None or isinstance(value, str) for value in (word.phoneme, word.language))
 
 
 def _as_json(word: Word | SheetWord) -> dict[str, Any]:
