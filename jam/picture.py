@@ -321,7 +321,7 @@ def _draw_sections(axes: Any, row: _Row) -> None:
     for start, end, name, colour in row.sections:
         axes.fill_between((start, end), -STRIP, -0.08, color=colour, alpha=0.85, linewidth=0)
         axes.fill_between((start, end), -0.08, row.lanes, color=colour, alpha=0.07, linewidth=0)
-        axes.plot((start, start), (-STRIP, row.lanes), color="white", linewidth=1.5)
+        axes.plot((start, start), (-STRIP, row.lanes), color="white", linewidth=1.5, zorder=1)
         shown = _shortened(f" {name}", end - start, row.measure)
         axes.text(start, -STRIP / 2 - 0.04, shown, fontsize=WORD_POINTS, color="white", weight="bold", va="center", parse_math=False)
 
