@@ -440,6 +440,7 @@ def _put(words: str) -> Sub:
 
 
 _RULES: tuple[tuple[re.Pattern[str], Sub], ...] = (
+    _rule(rf"\d{{{MOST_DIGITS + 1},}}", lambda m: f" {_one_by_one(m[0])} "),
     _rule(r"(?<=[a-z])\$(?=[a-z])", _put("s")),  # a letter in a stage name
     _rule(r"(?<=\w)@(?=\w)", _put(" at ")),
     _rule(r"\bno\.\s?(?=\d)", _put(" number ")),
@@ -456,7 +457,7 @@ _RULES: tuple[tuple[re.Pattern[str], Sub], ...] = (
     _rule(rf"{_NUMBER}(?:\.(\d+))?\s?({_MONEY})", lambda m: _money(m[3], m[1], m[2], None)),
     _rule(r"\b(\d)'\s?(\d{1,2})(?:\"|''|(?=\W|$))", _feet),
     _rule(r"(?<!['\w])(\d)'(?!\S)", lambda m: f" {_cardinal(int(m[1]))} foot "),
-    _rule(rf"(?<![a-z]){_NUMBER}(?:\.(\d+))?\s?({'|'.join(re.escape(unit) for unit in _UNITS)}|B)(?![a-z\d])", _unit),
+    _rule(rf"(?<![a-z]){_NUMBER}(?:\.(\d+))?\s?({'|'.join(re.escape(unit) for unit in _UNITS)}|(?-i:B))(?![a-z\d])", _unit),
     _rule(r"(?<!\w)'?\b(\d\d)?(\d0)'?s\b", _decade),
     _rule(r"\b(\d{1,9})(?:st|nd|rd|th)(s?)\b", lambda m: f" {_ordinal(int(m[1]))}{m[2]} "),
     _rule(r"(\d)\s?x\s?(?=\d)", lambda m: f"{m[1]} by "),
