@@ -68,7 +68,7 @@ def test_lines_begin_on_beats_and_sections_on_bars_where_there_is_room():
 
 
 def test_last_words_are_held_small_words_are_short_and_lines_are_breaths_apart():
-    planned = plan(sheet(*VERSE), ipa_of, PlanSettings(duration=16.0, seed=0))
+    planned = plan(sheet(*VERSE), ipa_of, PlanSettings(duration=16.0, method="rules"))
     first, second, _ = planned.lines
     small = [word.end - word.start for word in planned.words if word.word in ("the", "and", "what", "we", "with", "me", "so")]
     held = [line.words[-1].end - line.words[-1].start for line in planned.lines]
@@ -132,8 +132,9 @@ def test_given_times_are_kept_exactly():
     assert all(before.end <= after.start for before, after in itertools.pairwise(planned.words))
 
 
-def test_in_a_song_far_longer_than_its_words_the_rest_is_music_before_and_after():
-    planned = plan(sheet(*VERSE), ipa_of, PlanSettings(duration=180.0))
+@pytest.mark.parametrize("method", ["rules", "auto"])
+def test_in_a_song_far_longer_than_its_words_the_rest_is_music_before_and_after(method):
+    planned = plan(sheet(*VERSE), ipa_of, PlanSettings(duration=180.0, method=method))
     gaps = [after.start - before.end for before, after in itertools.pairwise(planned.words)]
     assert max(gaps) < 8 and planned.words[0].start > 40 and planned.words[-1].end < 140
     assert max(word.end - word.start for word in planned.words) < 4
