@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from jam.lyrics.lint import Problem
 
 from jam import config
 from jam.lyrics import formats
 from jam.lyrics.__main__ import main, table
+from jam.lyrics.lint import Problem
 
 PLAIN = "[Verse]\nI wrote your name\non the window glass\n\n[Chorus]\ncome home (come home)\n"
 

@@ -24,6 +24,9 @@ SILENCE = ("", "sil", "sp", "spn", "<eps>", "<sil>", "<p:>", "<p>", "<usb>", "<n
 UNHEARD = ("spn", "<unk>", "<usb>", "<nib>")  # something is said there that the aligner did not understand
 ROUNDING = 1e-4  # seconds by which aligners' tiers miss each other
 
+_TIME = re.compile(r"\s*(?:xmin|xmax)\s*=\s*(.*?)\s*$")
+_NUMBER = re.compile(r"-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?")
+
 Interval = tuple[float, float, str]
 
 
@@ -81,8 +84,11 @@ def _parsed(text: str, where: str) -> dict[str, Any]:
 
     if "TextGrid" not in text[:200]:
         raise ValueError(f"{where}: line 1: is no TextGrid in text form; save it from Praat as text")
+    for number, row in enumerate(text.split("\n"), start=1):
+        if (time := _TIME.match(row)) is not None and not _NUMBER.fullmatch(time[1]):
+            raise ValueError(f"{where}: line {number}: {time[1][:20]!r} is no time; write seconds, such as 1.5")
     try:
-        grid: dict[str, Any] = textgrid_io.parseTextgridStr(text)
+        grid: dict[str, Any] = textgrid_io.parseTextgridStr(text, includeEmptyIntervals=True)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, errors.PraatioException) as error:
         reason = " ".join(str(error).split())[:100] or type(error).__name__
         raise ValueError(f"{where}: is no whole TextGrid ({reason}); save it from Praat as text") from error
