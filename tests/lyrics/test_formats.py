@@ -45,13 +45,13 @@ def test_a_byte_order_mark_is_ignored(tmp_path):
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"", "is empty; write a list of words, or [] for an instrumental"),
+        (b"", "is empty; write lyrics, or [] for an instrumental"),
         (b" \n", "is empty"),
         (b'[\n  {"start": 1,, "end": 2}\n]', "line 2, column 15: not JSON"),
         (b"[\xff]", "byte 1 is not UTF-8"),
         (b"7", "holds int, not words"),
         (b'"moon"', "holds str, not words"),
-        (b'{"text": []}', "has no 'word' list (it has 'text')"),
+        (b'{"words": []}', "has no 'word' list (it has 'words')"),
         (b'{"word": {}}', "holds dict, not words"),
         (b"[7]", "word 1 (7): is no object"),
         (b'[{"word": "moon"}]', "word 1 ('moon'): lacks 'start', 'end' (it has 'word')"),

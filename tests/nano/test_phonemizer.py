@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from jam.lyrics.lexicon import ARPABET as IPA
 from jam.lyrics.phonemes import LANGUAGE, Phonemizer, save, token_ids
 from jam.nano.phonemizer import PHONEMES, Settings, config, edits, readable_words, score, split, train
-from jam.nano.pronunciation import IPA
 
 TINY = replace(Settings(), d_model=16, d_fft=32, layers=1, heads=2, steps=12, warmup=4, batch_size=8, held_out=2)
 WORDS = {"moon": "muːn", "noon": "nuːn", "spoon": "spuːn", "soon": "suːn", "tune": "tuːn", "don't": "doʊnt", "oh-oh": "oʊoʊ"}

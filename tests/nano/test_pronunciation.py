@@ -2,7 +2,8 @@
 
 import pytest
 
-from jam.nano.pronunciation import IPA, arpabet_to_ipa, syllables
+from jam.lyrics.lexicon import ARPABET as IPA
+from jam.nano.pronunciation import arpabet_to_ipa, syllables
 
 RELEASED_SYMBOLS = set("abdefhijklmnoprstuvwzæðŋɑɔəɛɝɡɪʃʊʌʒθˈˌːɹ")
 

@@ -185,8 +185,9 @@ def _time(row: Mapping[str, Any], key: str, where: str) -> float | None:
 
 def _recognised(data: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The recogniser's result that `data` is, or holds; None where there is none."""
-    if any(isinstance(data.get(key), Sequence) and not isinstance(data[key], str) for key in RECOGNISED):
-        return data
+    for key in RECOGNISED:
+        if isinstance(data.get(key), Sequence) and not isinstance(data[key], str) and (data[key] or isinstance(data.get("text"), str)):
+            return data  # an empty list is a recogniser's only where it has heard no text either
     for key in NESTED:
         inner = data.get(key)
         if isinstance(inner, Mapping) and ("word" in inner or _recognised(inner) is not None):
