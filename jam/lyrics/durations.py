@@ -29,6 +29,7 @@ FEATURES = 16
 ROOM = (0.15, 1.0)  # seconds a syllable beyond which songs look alike to the network,
 SECONDS = (4.0, 40.0)  # and seconds of song
 LARGEST = 1.5  # natural logarithm of the strongest correction
+SHORTEST_REST = 0.05  # seconds; less is none, and belongs to the word before
 NO_REST = 0.01  # seconds of rest within a line that the rules would not make, to be corrected
 
 
@@ -103,7 +104,12 @@ def by_model(text: Text, path: Path) -> Lengths:
     assert any(text.lines), text
     with torch.no_grad():
         pieces = corrected(load(path), text).tolist()
-    return Lengths(tuple(pieces[1:-1:2]), tuple(pieces[:-1:2]), pieces[-1])
+    words, rests = pieces[1:-1:2], pieces[:-1:2]
+    for index in range(1, len(words)):
+        if rests[index] < SHORTEST_REST:
+            words[index - 1] += rests[index]
+            rests[index] = 0.0
+    return Lengths(tuple(words), tuple(rests), pieces[-1])
 
 
 def weights_path() -> Path:

