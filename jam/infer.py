@@ -222,7 +222,8 @@ def _infer(settings: InferConfig, state: PartialState, device: torch.device) -> 
     folder = records.ResultFolder(Path(e.output_dir), e.audio_format, e.spectrograms)
     count = e.sample_kwargs.batch_infer_num
     phonemizer = cache(partial(load_phonemizer, settings))
-    planning = Planning(lambda words: phonemizer().ipa(words), PlanSettings(**asdict(e.planner), seed=settings.seed))
+    longest = frames_to_seconds(e.dataset.max_frames)
+    planning = Planning(lambda words: phonemizer().ipa(words), PlanSettings(**asdict(e.planner), longest=longest, seed=settings.seed))
     with _quiet(logging.getLogger("jam.lyrics")):  # lyrics are checked before they are sung
         entries = read_manifest(e.test_set_path, Reading(e.use_prompt_style, e.prompt, planning), count)[: e.num_samples]
     good = [(entry, entry.request) for entry in entries if entry.request is not None]
@@ -395,7 +396,7 @@ def _what_matters(settings: InferConfig) -> Any:
     for name in ("output_dir", "test_set_path", "batch_size", "num_samples", "overwrite", "device", "spectrograms"):
         kept.pop(name)
     for name in ("prompt", "strict_lyrics", "planner"):
-        kept.pop(name)  # a song's key holds its style, and its words with the times they were given
+        kept.pop(name)  # a song's key holds its style, and its words with their times
     kept["sample_kwargs"].pop("batch_infer_num")
     return [settings.seed, kept, asdict(settings.model.dit), *([one.path, one.weight] for one in added(settings.model.lora))]
 

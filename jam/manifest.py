@@ -142,7 +142,8 @@ def _wished(item: dict[str, Any], name: str, where: str, folder: Path, reading: 
         sheet = _planned(sheet, item, duration, style, source, reading.planning)
         duration = sheet.duration
     assert duration is not None, source
-    return Entry(where, SongRequest(name, sheet.timed(source, duration), duration, style), source, sheet)
+    lines = tuple(len(line.words) for line in sheet.lines)
+    return Entry(where, SongRequest(name, sheet.timed(source, duration), duration, style, lines=lines), source, sheet)
 
 
 def _sheet(item: dict[str, Any], where: str, folder: Path) -> tuple[Sheet, str]:

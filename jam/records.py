@@ -100,7 +100,7 @@ class ResultFolder:
             audio.write(root / "generated_orig" / f"{name}.{self.audio_format}", audio.normalize(song.whole)),
             write_whole(root / "cfm_latents" / f"{name}.pt", latents.getbuffer()),
             formats.write_json(generated / f"{name}.json", words),
-            formats.write_lrc(generated / f"{name}.lrc", words, title=name, duration=song.request.duration),
+            formats.write_lrc(generated / f"{name}.lrc", words, name, song.request.duration, song.request.lines),
         ]
         if self.spectrograms:
             written.append(picture.draw(generated / f"{name}.png", heard, words, name))

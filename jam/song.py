@@ -91,6 +91,7 @@ class SongRequest:
     duration: float  # seconds
     style: Style | None = None
     take: int = 0
+    lines: tuple[int, ...] = ()  # words of each line of the lyrics; none: rests divide them
 
     @property
     def name(self) -> str:

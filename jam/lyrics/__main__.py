@@ -86,7 +86,8 @@ def _knobs(command: argparse.ArgumentParser) -> None:
     command.add_argument("--gap", type=_span, metavar="S", help="seconds of breath between lines")
     command.add_argument("--backing", choices=("sing", "drop"), default="sing", help="words in round brackets")
     command.add_argument("--method", choices=("auto", "rules", "learned"), default="auto")
-    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--weights", metavar="FILE", help="learned durations of your own, from jam.lyrics.train_planner")
+    command.add_argument("--seed", type=int, default=0, help="of small choices; 0: none")
 
 
 def _voice(command: argparse.ArgumentParser) -> None:
@@ -155,7 +156,7 @@ def _planned(sheet: Sheet, given: argparse.Namespace, phonemizer: Phonemizer) ->
 
         bpm = tempo_of(*audio.read(given.clip))[0]
     knobs = {name: getattr(given, name) for name in ("density", "intro", "outro", "gap", "backing", "method", "duration", "seed")}
-    settings = PlanSettings(bpm=bpm, **knobs)
+    settings = PlanSettings(bpm=bpm, weights=given.weights, longest=_limits(given, None).canvas, **knobs)
     try:
         return plan(sheet, phonemizer.ipa, settings)
     except ValueError as error:

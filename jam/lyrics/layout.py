@@ -19,6 +19,8 @@ from jam.lyrics.syllables import Sung
 from jam.lyrics.words import FORGIVEN_SECONDS, label
 from jam.timing import FRAME_RATE, SLOTS_PER_FRAME
 
+METHODS = ("rules", "learned", "auto")
+BACKING = ("sing", "drop")
 LEAST_SYLLABLE = 0.12  # seconds; nobody sings faster for long
 SPARE_SLOTS = 2  # beside a slot for each symbol: the word's end, and one more, since another reading may be longer
 ROUNDING = 0.002  # seconds that rounding to milliseconds may take from a word
@@ -57,6 +59,19 @@ class Knobs:
     backing: str = "sing"
     method: str = "auto"
     weights: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("bpm", "beats_per_bar", "density"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise ValueError(f"{name} is {value:g}; give a number above 0")
+        for name in ("intro", "outro", "gap"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < math.inf:
+                raise ValueError(f"{name} is {value:g}; give seconds, 0 or more")
+        for name, known in (("method", METHODS), ("backing", BACKING)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(known)}")
 
 
 @dataclass

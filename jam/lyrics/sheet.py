@@ -144,16 +144,24 @@ def kind_of(name: str) -> str:
     return "other"
 
 
-def of_words(words: Sequence[Word], **facts: object) -> Sheet:
-    """Timed words as a sheet: lines end at a rest of `LINE_GAP` seconds, at the end of a sentence, or at `LINE_WORDS` words."""
+def of_words(words: Sequence[Word], counts: Sequence[int] = ()) -> Sheet:
+    """Timed words as a sheet, in lines of so many words; where `counts` do not add up to the words, as where there are none, lines end at a
+    rest of `LINE_GAP` seconds, at the end of a sentence, or at `LINE_WORDS` words."""
+    if words and sum(counts) == len(words):
+        left = iter(words)
+        return Sheet(tuple(Line(tuple(_as_written(next(left)) for _ in range(count))) for count in counts if count))
     lines: list[list[SheetWord]] = []
     for word in words:
         last = lines[-1] if lines else []
         rests = bool(last) and last[-1].end is not None and word.start - last[-1].end >= LINE_GAP
         if not last or len(last) == LINE_WORDS or rests or last[-1].word.endswith((".", "!", "?", ";")):
             lines.append([])
-        lines[-1].append(SheetWord(word.word, word.start, word.end, word.phoneme, word.language, word.phones))
-    return Sheet(tuple(Line(tuple(line)) for line in lines), **facts)  # type: ignore[arg-type]
+        lines[-1].append(_as_written(word))
+    return Sheet(tuple(Line(tuple(line)) for line in lines))
+
+
+def _as_written(word: Word) -> SheetWord:
+    return SheetWord(word.word, word.start, word.end, word.phoneme, word.language, word.phones)
 
 
 def split(text: str) -> tuple[tuple[SheetWord, ...], tuple[str, ...]]:

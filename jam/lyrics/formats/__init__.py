@@ -81,12 +81,15 @@ def write(path: str | Path, sheet: Sheet, format: str | None = None) -> Path:
     return write_whole(path, content.encode() if isinstance(content, str) else content)
 
 
-def write_lrc(path: str | Path, words: Sequence[Word], title: str | None = None, duration: float | None = None) -> Path:
+def write_lrc(
+    path: str | Path, words: Sequence[Word], title: str | None = None, duration: float | None = None, lines: Sequence[int] = ()
+) -> Path:
     """Write timed `words` as enhanced LRC: `[mm:ss.xx] <mm:ss.xx> word <mm:ss.xx> word <mm:ss.xx>`, the last stamp the end of the line.
 
-    Lines end as `jam.lyrics.sheet.of_words` says. `title` and `duration` (seconds) become tags.
+    `lines` are the numbers of words of each line; without them lines end as `jam.lyrics.sheet.of_words` says. `title` and `duration`
+    (seconds) become tags.
     """
-    return write_whole(path, lrc.write(of_words(words, title=title, duration=duration)).encode())
+    return write_whole(path, lrc.write(replace(of_words(words, lines), title=title, duration=duration)).encode())
 
 
 def detect(content: bytes, name: str = "") -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def parse_sheet(data: object, where: str) -> Sheet:
     if not all(_is_plain(word) for word in words):
         validate(words, where)  # raises for the first; what is only out of place is for the check of lyrics to judge
     facts = _facts(data, where) if isinstance(data, Mapping) else {}
-    return of_words(words, **facts)
+    return replace(of_words(words), **facts)
 
 
 def write(sheet: Sheet) -> str:
@@ -203,7 +204,7 @@ def _of_recogniser(data: Mapping[str, Any], where: str) -> Sheet:
         listed = data["words"] if isinstance(data.get("words"), Sequence) else data["word_segments"]
         words = _heard(listed, where, "")
         if all(word.is_timed for word in words):
-            return of_words(Sheet((Line(words),)).timed(where), language=language)
+            return replace(of_words(Sheet((Line(words),)).timed(where)), language=language)
         return Sheet((Line(words),), language=language)
     lines: list[Line] = []
     remarks: list[str] = []
