@@ -24,7 +24,7 @@ from jam.export import ExportConfig
 from jam.infer import InferConfig
 from jam.lyrics import formats
 from jam.lyrics.__main__ import parser as lyrics_parser
-from jam.lyrics.train_planner import TrainPlannerSettings
+from jam.lyrics.train_planner import TrainPlannerConfig
 from jam.manifest import read_manifest
 from jam.nano import build
 from jam.train import TrainConfig
@@ -42,7 +42,7 @@ ENTRIES = {
     "jam.dpo.train_dpo": DPOConfig,
     "jam.export": ExportConfig,
     "jam.data.inspect": InspectSettings,
-    "jam.lyrics.train_planner": TrainPlannerSettings,
+    "jam.lyrics.train_planner": TrainPlannerConfig,
 }
 SEVEN = ("song.py", "conditions.py", "model/dit.py", "flow.py", "sampler.py", "train.py", "training/loop.py")
 
