@@ -1,6 +1,6 @@
 """Plain text: a line of lyrics a line, with headings for sections, as people write and paste it. Nothing in it has a time.
 
-    [Title: Come Home]          facts of the song: Title, Style, Tempo (or BPM), Language, Duration
+    [Title: Come Home]          facts of the song: Title (also # Come Home), Style, Tempo (or BPM), Language, Duration
     [Verse 1: soft piano]       a section; also **Verse 1**, ## Verse 1, `Verse 1:`, VERSE 1
     [Chorus x2]                 sung twice; a chorus that has no lines is the one before again
     A line (backing words)      round brackets are backing vocals
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from jam.lyrics.formats.stamps import STAMP, seconds_of
-from jam.lyrics.sheet import Line, Section, Sheet, SheetWord, kind_of, split
+from jam.lyrics.sheet import KINDS, Line, Section, Sheet, SheetWord, kind_of, split
 
 FACTS = {
     "title": ("title", "song", "name"),
@@ -34,6 +34,8 @@ _TIMES = re.compile(r"[\s(]*\b(?:[xX\u00d7]\s?(\d+)|(\d+)\s?[xX\u00d7])[\s).!]*$
 _PARTED = re.compile(r"\s*(?::|\s[-\u2013\u2014]\s|,|\|)\s*")  # a section's name from the note about it
 _NUMBER = r"(?:\s+(?:\d+|[ivx]+|[a-d]))?"
 _ALONE = re.compile(rf"(?:intro|verse|(?:pre-?|post-?)?chorus|refrain|bridge|outro|interlude|instrumental){_NUMBER}", re.IGNORECASE)
+_WHICH = r"(?:(?:final|last|first|second|third|guitar|piano|drum|bass|sax|instrumental)\s+)?"
+_CAPITALS = re.compile(rf"{_WHICH}(?:{'|'.join(word for words in KINDS.values() for word in words)}){_NUMBER}", re.IGNORECASE)
 _NUMBERED = re.compile(rf"[a-z][a-z -]*?{_NUMBER}", re.IGNORECASE)
 _PARTS = re.compile(r"(?:part|section|movement|scene)\b", re.IGNORECASE)
 _CHORD = re.compile(
@@ -87,9 +89,11 @@ def _row(row: str, number: int, writing: _Writing) -> None:
     marked = _MARKED.fullmatch(row)
     inner = _clean(marked[1] or marked[2]) if marked is not None else _clean(row)
     if _is_heading(inner, marked is not None):
-        _begin(inner.rstrip(":"), writing)
+        _begin(inner.rstrip(":"), number, writing)
     elif not writing.lines and not writing.sections and _fact(inner, number, writing):
         return
+    elif not writing.lines and not writing.sections and not writing.facts and re.match(r"\s*#\s", row):
+        writing.facts["title"] = inner
     elif _is_chords(row):
         writing.remarks.append(f"line {number}: the chords {row.strip()[:30]!r} are not sung")
     elif not _RULE.fullmatch(row):
@@ -99,12 +103,14 @@ def _row(row: str, number: int, writing: _Writing) -> None:
 def _sing(text: str, number: int, writing: _Writing) -> None:
     """Takes in a line of words, as often as it says."""
     times = _TIMES.search(text)
+    count = _count(times[1] or times[2], f"{writing.where}: line {number}") if times else 1
     try:
-        count = _count(times[1] or times[2]) if times else 1
         words, left_out = split(_MARKUP.sub(" ", text[: times.start()] if times else text))
     except ValueError as error:
         raise ValueError(f"{writing.where}: line {number}: {error}") from error
     writing.remarks += [f"line {number}: {symbol!r} is not sung" for symbol in left_out]
+    if times and not words:
+        writing.remarks.append(f"line {number}: {text.strip()!r} stands alone, so nothing is repeated; write it at the end of a line")
     if words:
         section = len(writing.sections) - 1 if writing.sections else None
         writing.lines += [Line(words, section=section, number=number)] * count
@@ -119,7 +125,7 @@ def _tagless(row: str, number: int, writing: _Writing) -> str:
         at = tag.end()
         inner = _clean(tag[1])
         if inner and not before.strip() and _names_section(inner):
-            _begin(inner, writing)
+            _begin(inner, number, writing)
         elif not inner or not _fact(inner, number, writing):
             writing.remarks.append(f"line {number}: the tag [{inner}] is not sung")
     return before + row[at:]
@@ -136,7 +142,7 @@ def _is_heading(text: str, marked: bool) -> bool:
     name = text.rstrip(":").strip()
     if _TIMES.search(name):
         name = _TIMES.sub("", name)
-    told = marked or text.endswith(":") or name.isupper()
+    told = marked or text.endswith(":") or (name.isupper() and bool(_CAPITALS.fullmatch(name)))
     return bool(_ALONE.fullmatch(name)) or (told and bool(_NUMBERED.fullmatch(_PARTED.split(name)[0])) and len(name.split()) <= 4)
 
 
@@ -145,13 +151,13 @@ def _names_section(text: str) -> bool:
     return kind_of(name) != "other" or bool(_PARTS.match(name))
 
 
-def _begin(text: str, writing: _Writing) -> None:
-    """Begins the section that a heading names: `Chorus x2: soft piano`."""
+def _begin(text: str, number: int, writing: _Writing) -> None:
+    """Begins the section that a heading names: `Chorus x2: soft piano`. Raises ValueError for repeats without end."""
     name, *notes = _PARTED.split(text.strip(), 1)
     count = 1
     for part in (name, *notes):
         if (times := _TIMES.search(f" {part}")) is not None:
-            count = min(MOST_REPEATS, max(1, int((times[1] or times[2])[:4])))
+            count = _count(times[1] or times[2], f"{writing.where}: line {number}")
     name, *notes = (_TIMES.sub("", f" {part}").strip() for part in (name, *notes))
     writing.sections.append(Section(name, next((note for note in notes if note), None)))
     writing.repeats.append(count)
@@ -188,9 +194,9 @@ def _measure(text: str, name: str, place: str) -> float:
     return value
 
 
-def _count(digits: str) -> int:
+def _count(digits: str, place: str) -> int:
     if len(digits) > 3 or not 1 <= int(digits) <= MOST_REPEATS:
-        raise ValueError(f"x{digits[:6]} is no number of times from 1 to {MOST_REPEATS}; write such as (x2)")
+        raise ValueError(f"{place}: x{digits[:6]} is no number of times from 1 to {MOST_REPEATS}; write such as (x2)")
     return int(digits)
 
 
