@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 from jam.files import parse_json, read_bytes, write_whole
@@ -21,6 +22,7 @@ __all__ = ["NAMES", "detect", "parse", "parse_sheet", "read", "read_sheet", "she
 
 logger = logging.getLogger(__name__)
 
+UNORDERED = ("json", "csv", "tsv", "text")  # they hold words as they come
 NAMES = ("json", "lrc", "srt", "vtt", "ass", "textgrid", "musicxml", "midi", "csv", "tsv", "text")
 
 
@@ -75,6 +77,8 @@ def write(path: str | Path, sheet: Sheet, format: str | None = None) -> Path:
     if name is None:
         raise ValueError(f"{path}: its suffix means no format of lyrics; choose {', '.join(detection.SUFFIXES)}, or name the format")
     try:
+        if name not in UNORDERED:
+            _check_order(sheet)
         content = _writer(name)(sheet)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
@@ -95,6 +99,15 @@ def write_lrc(
 def detect(content: bytes, name: str = "") -> str:
     """The format, one of `NAMES`, of what a file holds; `name` decides only what its content leaves open. Raises ValueError for no text."""
     return detection.of_bytes(content) or detection.of_text(decode(content, name or "content")[0], name)
+
+
+def _check_order(sheet: Sheet) -> None:
+    """Raises ValueError where words are not in the order of their times, which most formats cannot hold."""
+    timed = [word for word in sheet.words if word.start is not None]
+    for former, word in pairwise(timed):
+        assert former.start is not None and word.start is not None
+        if word.start < former.start:
+            raise ValueError(f"{word.word!r} at {word.start:g} s comes after {former.word!r} at {former.start:g} s; mend it: check --fix")
 
 
 def _known(format: str | None) -> str | None:

@@ -15,8 +15,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_CONTROLS = frozenset(range(32)) - frozenset(b"\t\n\r\f\x1a\x1b")
-_MOST_CONTROLS = 0.02  # of a text's bytes; more are no text
+MOST_CONTROLS = 0.02  # of a text's characters; more are no text
 
 
 def decode(content: bytes, where: str, encoding: str | None = None) -> tuple[str, tuple[str, ...]]:
@@ -33,7 +32,9 @@ def decode(content: bytes, where: str, encoding: str | None = None) -> tuple[str
     elif (wide := _utf_16(content)) is not None:
         text = _strictly(content, where, wide)
     else:
-        text, remarks = _narrow(content, where)
+        text, remarks = _narrow(content)
+    if not _is_text(text):
+        raise ValueError(f"{where}: is no text and no format that is known here; give a lyrics file")
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").replace("\x1a", ""), remarks
 
 
@@ -53,15 +54,19 @@ def _strictly(content: bytes, where: str, encoding: str) -> str:
         raise ValueError(f"{where}: byte {error.start} is not {encoding.upper()}, as its beginning says; save it as UTF-8") from error
 
 
-def _narrow(content: bytes, where: str) -> tuple[str, tuple[str, ...]]:
+def _narrow(content: bytes) -> tuple[str, tuple[str, ...]]:
     """UTF-8, or else Windows-1252."""
-    if sum(byte in _CONTROLS for byte in content[:65536]) > _MOST_CONTROLS * min(len(content), 65536):
-        raise ValueError(f"{where}: is no text and no format that is known here; give a lyrics file")
     try:
         return content.decode("utf-8"), ()
     except UnicodeDecodeError as error:
         remark = f"byte {error.start} is not UTF-8, so the file is read as Windows-1252; name its encoding if it is another"
         return content.decode(FALLBACK, errors="replace"), (remark,)
+
+
+def _is_text(text: str) -> bool:
+    """Whether hardly any of `text` are control characters."""
+    head = text[:65536]
+    return sum(letter < " " and letter not in "\t\n\r\f\x1a\x1b" for letter in head) <= MOST_CONTROLS * len(head)
 
 
 def _utf_16(content: bytes) -> str | None:

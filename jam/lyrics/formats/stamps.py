@@ -17,7 +17,7 @@ def seconds_of(stamp: str) -> float:
     if int(seconds) >= 60 or (hours is not None and int(minutes) >= 60):
         raise ValueError(f"{stamp.strip()!r} has 60 or more where less belongs; write minutes:seconds, such as 01:23.45")
     part = int(fraction) / 10 ** len(fraction) if fraction else 0.0
-    return int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds) + part
+    return round(int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds) + part, 6)
 
 
 def minutes_of(seconds: float, digits: int = 2) -> str:

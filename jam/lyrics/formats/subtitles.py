@@ -285,8 +285,8 @@ def _timed_lines(sheet: Sheet) -> Iterator[tuple[float, float, Line]]:
 
 
 def _stamped(words: Sequence[SheetWord]) -> str:
-    """`a <00:00:01.000>line`, the first word without a stamp, as the cue itself says when it begins."""
-    pieces: list[str] = []
+    """`a <00:00:01.000>line`, the first word without a stamp, as the cue itself says when it begins, unless it is the only one."""
+    pieces = [f"<{hours_of(words[0].start or 0.0)}>"] if len(words) == 1 else []
     for index, word in enumerate(words):
         if index:
             before = words[index - 1].end

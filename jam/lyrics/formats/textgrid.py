@@ -251,7 +251,10 @@ def _label(word: SheetWord) -> str:
 
 
 def _tier(name: str, intervals: Sequence[tuple[float, float, str]], end: float) -> dict[str, Any]:
-    kept = [(start, stop, label) for start, stop, label in intervals if stop > start]
+    kept = list(intervals)
+    for start, stop, label in kept:
+        if stop <= start:
+            raise ValueError(f"{label!r} at {start:g} s has no length, which no TextGrid holds; mend the times")
     for former, later in pairwise(kept):
         if later[0] < former[1] - ROUNDING:
             raise ValueError(f"{former[2]!r} ends at {former[1]:g} s, after {later[2]!r} begins, which no TextGrid holds; mend the times")
