@@ -20,6 +20,7 @@ from jam.lyrics.formats.syllabic import Token, label_of, marks_of, sections_of, 
 from jam.lyrics.sheet import PLAN, Sheet, is_sung
 
 MOST_BYTES = 16_000_000  # songs are a thousandth of it
+MOST_TICKS = 2**40  # of a track
 DEFAULT_TEMPO = 500_000  # microseconds a beat, where a file says none
 LONGEST_UNSUNG = 1.0  # seconds of a word without notes, where the next one comes later
 BPM = 120.0  # of written files, where the sheet has none
@@ -33,6 +34,7 @@ ENGLISH = ("ENGL", "EN")
 HOLDS = ("-", "_", "~", "+", "=", "--", "__")  # a syllable that only goes on
 
 _BREAKS = re.compile(r"[\r\n]+|^\s*[/\\]+")
+_ENDLESS = re.compile(rb"[\x80-\xff]{4096}")  # a number whose last byte never comes, over which mido would count for hours
 _TAG = re.compile(r"\{[#@][^{}]*\}")  # of lyric events: {@LATIN}, {#Title=...}
 _DULL = re.compile(r"(?i)\s*(?:(?:words|lyrics|melody|vocals?|voice|tempo|conductor|soft karaoke|untitled|track|midi)\b.*)?")
 
@@ -147,6 +149,8 @@ def _parsed(content: bytes, where: str) -> tuple[_Score, list[str]]:
     begin = content.find(b"MThd") if content.startswith(b"RIFF") else 0
     if len(content) > MOST_BYTES:
         raise ValueError(f"{where}: has {len(content):,} bytes, too many for a song; give a MIDI file of less than {MOST_BYTES:,}")
+    if _ENDLESS.search(content):
+        raise ValueError(f"{where}: is no MIDI file that can be read (a number in it has no end); save it anew")
     try:
         song = mido.MidiFile(file=io.BytesIO(content[max(0, begin) :]), clip=True)
     except EOFError as error:
@@ -170,6 +174,8 @@ def _gathered(song: Any, where: str) -> tuple[_Score, list[str]]:
         tick = 0
         for number, message in enumerate(track, start=1):
             tick += message.time
+            if tick > MOST_TICKS:
+                raise ValueError(f"{where}: track {index}, event {number}: is later than any song lasts; save it anew")
             if message.type == "set_tempo":
                 if not message.tempo:
                     raise ValueError(f"{where}: track {index}, event {number}: the tempo is 0 microseconds a beat; mend it")
@@ -272,7 +278,7 @@ def _joined(syllables: Sequence[_Syllable]) -> list[_Group]:
         if held and groups and not syllable.opens:
             goes_on = goes_on and not (spaced and syllable.text[-1:].isspace())
             continue  # its notes are the former syllable's
-        if goes_on and not syllable.opens and not syllable.text[:1].isspace():
+        if goes_on and groups and not syllable.opens and not syllable.text[:1].isspace():
             group = groups[-1]
             group.text = (group.text[:-1] if hyphened and group.text.endswith("-") else group.text) + text
             group.ticks.append(syllable.tick)

@@ -57,6 +57,10 @@ def test_spaces_divide_words_where_there_are_any():
     assert [word.word for word in midi.read(song(track), "song.mid").words] == ["hello", "well-known"]
 
 
+def test_a_held_syllable_before_any_word_is_none():
+    assert [word.word for word in midi.read(song([lyric(0, "-"), lyric(480, "oh")]), "song.mid").words] == ["oh"]
+
+
 def test_a_melisma_lasts_to_its_last_note():
     track = [lyric(0, "oh"), lyric(1920, "yes"), *note(0, 480), *note(480, 960, 62), *note(960, 1440, 64), *note(1920, 2400)]
     assert sung(midi.read(song(track), "song.mid")) == [("oh", 0, 1.5), ("yes", 2.0, 2.5)]
@@ -205,3 +209,13 @@ def test_words_times_and_lines_come_back(steps, bpm, length):
         assert there.start == pytest.approx(here.start, abs=1e-3)
         assert there.end == pytest.approx(here.end, abs=1e-3)
     assert back.bpm == pytest.approx(bpm / 100, abs=0.01)
+
+
+def test_numbers_without_end_are_refused_at_once():
+    def read(events: bytes) -> str:
+        with pytest.raises(ValueError, match="^song.mid: ") as refusal:
+            midi.read(b"MThd\0\0\0\6\0\1\0\1\1\xe0MTrk" + len(events).to_bytes(4) + events, "song.mid")
+        return str(refusal.value)
+
+    assert "a number in it has no end" in read(b"\xff" * 1_000_000)
+    assert "track 1, event 1: is later than any song lasts" in read(b"\xff" * 300 + b"\x7f\xff\x05\x02hi\0\xff\x2f\0")
