@@ -115,7 +115,7 @@ def read(content: bytes, where: str) -> Sheet:
     if not any(group.opens for group in groups[1:]) and any(_BREAKS.search(event.text) for event in chosen):
         sheet = replace(sheet, lines=tuple(replace(line, words=sheet.words) for line in sheet.lines[:1]))  # one line, as the file says
     title, language = _facts(score, remarks)
-    duration = end if end > max(ends) + 1e-3 else None  # a file that ends with its last note does not say how long the song is
+    duration = end if end > max(ends, default=0.0) + 1e-3 else None  # a file that ends with its last note does not say how long the song is
     return replace(sheet, title=title, language=language, bpm=_bpm(score), duration=duration, remarks=(*remarks, *sheet.remarks))
 
 
