@@ -5,7 +5,10 @@ Jumps (da capo, dal segno, coda) are not followed, which is told. Rehearsal mark
 
 from __future__ import annotations
 
+import contextlib
+import lzma
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -128,15 +131,22 @@ def write(sheet: Sheet) -> bytes:
 def _unzipped(content: bytes, where: str) -> bytes:
     """The score in a .mxl, which META-INF/container.xml names; anything else as it is. Raises ValueError for a broken or huge one."""
     if content.startswith(_ZIP):
-        try:
-            with zipfile.ZipFile(BytesIO(content)) as folder:
-                content = _member(folder, _rootfile(folder, where), where)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError, KeyError) as error:
-            reason = " ".join(str(error).strip("'\"").split())[:100]
-            raise ValueError(f"{where}: is no whole zipped MusicXML ({reason}); export it again") from error
+        with _whole_zip(where):
+            folder = zipfile.ZipFile(BytesIO(content))
+        return _member(folder, _rootfile(folder, where), where)
     if len(content) > MOST_BYTES:
         raise ValueError(f"{where}: is larger than {MOST_BYTES // 2**20} MiB; export the part with lyrics alone")
     return content
+
+
+@contextlib.contextmanager
+def _whole_zip(where: str) -> Iterator[None]:
+    """Turns what zipfile raises for a broken, encrypted or strange file into one line."""
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, KeyError, ValueError, struct.error, lzma.LZMAError) as error:
+        reason = " ".join(str(error).strip("'\"").split())[:100]
+        raise ValueError(f"{where}: is no whole zipped MusicXML ({reason}); export it again") from error
 
 
 def _rootfile(folder: zipfile.ZipFile, where: str) -> str:
@@ -153,7 +163,7 @@ def _rootfile(folder: zipfile.ZipFile, where: str) -> str:
 
 
 def _member(folder: zipfile.ZipFile, name: str, where: str) -> bytes:
-    with folder.open(name) as member:
+    with _whole_zip(where), folder.open(name) as member:
         content = member.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise ValueError(f"{where}: {name} is larger than {MOST_BYTES // 2**20} MiB; export the part with lyrics alone")
