@@ -40,6 +40,8 @@ from jam.vae.chunks import decode_chunked
 
 log = logging.getLogger("jam")
 
+ROUNDED_SECONDS = 0.01  # by which a duration may pass the canvas: files and messages give hundredths
+
 Style = str | Path | Tensor  # a description in words, an audio file, or a style vector (512,)
 
 
@@ -193,7 +195,7 @@ class Singer:
     def plan(self, request: SongRequest) -> Plan:
         """Words to phonemes to slots, style to a vector. Raises ValueError in one line for what cannot be sung."""
         longest = frames_to_seconds(self.canvas)
-        if not 0 < request.duration <= longest:
+        if not 0 < request.duration <= longest + ROUNDED_SECONDS:
             raise ValueError(f"duration is {request.duration:g} s; this model sings more than 0 and at most {longest:.2f} s")
         words = self.phonemizer.words(validate(request.words, "lyrics", request.duration))
         span = Span(min(seconds_to_frames(request.duration), self.canvas), self.canvas)

@@ -1,5 +1,6 @@
 """The inference story with a tiny network and the embedded bundle's real phonemizer, style encoder and codec."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from jam.lyrics.words import Word
 from jam.model.dit import DiT, DiTSettings
 from jam.sampler import Cancelled, euler, time_grid
 from jam.song import SampleSettings, Singer, SingSettings, SongRequest, load_codec, load_style
-from jam.timing import FRAME_SAMPLES, SAMPLE_RATE
+from jam.timing import FRAME_SAMPLES, SAMPLE_RATE, SLOTS_PER_FRAME, frames_to_seconds
 
 TINY = DiTSettings(max_frames=48, dim=32, depth=2, heads=2, text_dim=16, conv_layers=1, cond_dim=16)
 WORDS = (Word(0.1, 0.5, "river"), Word(0.5, 1.2, "moon,"))
@@ -81,6 +82,13 @@ def test_ignoring_the_style_sings_with_the_negative_one(singer):
     singer.settings = replace(singer.settings, ignore_style=True)
     assert torch.equal(singer.style_vector(request()), singer.negative_style)
     singer.settings = replace(singer.settings, ignore_style=False)
+
+
+def test_a_canvas_told_in_hundredths_is_sung_whole(singer):
+    seconds = frames_to_seconds(48)  # 2.2291 s
+    assert singer.plan(request(duration=math.ceil(seconds * 100) / 100)).conditions.slots.shape[-1] == 48 * SLOTS_PER_FRAME
+    with pytest.raises(ValueError, match="at most 2.23 s"):
+        singer.plan(request(duration=seconds + 0.011))
 
 
 @pytest.mark.parametrize(

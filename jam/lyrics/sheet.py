@@ -129,7 +129,7 @@ KINDS = {
     "post-chorus": ("post-chorus", "postchorus", "post chorus", "tag"),
     "chorus": ("chorus", "refrain", "hook"),
     "bridge": ("bridge", "middle eight", "middle 8"),
-    "instrumental": ("instrumental", "interlude", "solo", "break", "breakdown", "drop", "riff", "silence", "music"),
+    "instrumental": ("instrumental", "interlude", "solo", "break", "breakdown", "drop", "riff", "silence", "pause", "music"),
     "outro": ("outro", "coda", "ending", "end", "fade"),
 }
 """Kinds of section, and the words that name them; the first that fits is taken."""
