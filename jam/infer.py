@@ -28,7 +28,7 @@ from jam.lyrics.lint import Limits, check
 from jam.lyrics.phonemes import Phonemizer
 from jam.lyrics.planner import Knobs, PlanSettings
 from jam.lyrics.sheet import Sheet
-from jam.manifest import Planning, Reading, read_manifest
+from jam.manifest import Planning, Reading, placed, read_manifest
 from jam.model import weights
 from jam.model.settings import ModelSettings, added
 from jam.sampler import time_grid
@@ -333,7 +333,7 @@ class Run:
                 failed[wish.request.name] = str(error)
         if plans:
             failed |= self._sing_plans(singer, plans, keys, lambda _done, _all: bar.update(len(plans)))
-        return {wish.request.name: f"{wish.where}: {failed[wish.request.name]}" for wish in wishes if wish.request.name in failed}
+        return {wish.request.name: placed(wish.where, failed[wish.request.name]) for wish in wishes if wish.request.name in failed}
 
     def _check(self, singer: Singer, wish: Wish) -> None:
         """Tells what is wrong with a song's lyrics, once for all its takes. Raises ValueError where settings forbid to sing such lyrics."""

@@ -128,7 +128,12 @@ def _entry(item: Any, where: str, folder: Path, reading: Reading) -> Entry:
     try:
         return _wished(item, name, where, folder, reading)
     except ValueError as error:
-        return Entry(where, problem=f"{where}: {error}")
+        return Entry(where, problem=placed(where, str(error)))
+
+
+def placed(where: str, problem: str) -> str:
+    """A problem with the song's place before it, once."""
+    return problem if problem.startswith(f"{where}: ") else f"{where}: {problem}"
 
 
 def _wished(item: dict[str, Any], name: str, where: str, folder: Path, reading: Reading) -> Entry:

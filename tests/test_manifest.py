@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jam.lyrics.planner import PlanSettings
 
+from jam.lyrics.planner import PlanSettings
 from jam.lyrics.words import Word
 from jam.manifest import Entry, Planning, Reading, read_manifest
 
@@ -354,3 +354,4 @@ def test_a_file_of_lyrics_is_a_song(folder, name):
 def test_what_is_wrong_with_a_song_without_times_is_said_in_one_line(folder, fault, said):
     entry = planned(folder, **({"lyrics": PLAIN, "duration": 12} | fault))
     assert entry.problem is not None and said in entry.problem and "\n" not in entry.problem
+    assert entry.problem.count(f"{folder}/input.json") == 1
