@@ -48,6 +48,8 @@ def test_a_file_is_read_right_or_refused_in_one_line(name):
         assert word.word == text
         assert word.start == (None if start is None else pytest.approx(start, abs=2e-3))
         assert word.end == (None if end is None else pytest.approx(end, abs=2e-3))
+    if "starts" in expected:
+        assert [line.start for line in sheet.lines] == pytest.approx(expected["starts"], abs=2e-3)
     if "sections" in expected:
         assert [section.name for section in sheet.sections] == expected["sections"]
     assert len(sheet.remarks) == len(expected["remarks"]), sheet.remarks

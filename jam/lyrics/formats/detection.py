@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import PurePath
 
+from jam.lyrics.formats import table
+
 SUFFIXES = {
     ".json": "json", ".lrc": "lrc", ".srt": "srt", ".vtt": "vtt", ".ass": "ass", ".ssa": "ass", ".textgrid": "textgrid",
     ".musicxml": "musicxml", ".mxl": "musicxml", ".xml": "musicxml", ".mid": "midi", ".midi": "midi", ".kar": "midi",
@@ -14,7 +16,6 @@ ZIP = b"PK\x03\x04"
 
 _LRC = re.compile(r"^\s*(?:\[[a-z#]+:[^\]\n]*\]\s*\n\s*)*\[\d+:\d\d(?:[.:]\d+)?\]", re.IGNORECASE)
 _CUE = re.compile(r"^\s*(?:\d+\s*\n)?\s*-?\d+:\d\d(?::\d\d)?[.,]\d+\s*-->", re.MULTILINE)
-_HEADER = re.compile(r"^[\"']?(?:word|text|lyrics?|token|start|begin|onset)[\"']?\s*([,;\t])", re.IGNORECASE)
 
 
 def of_bytes(content: bytes) -> str | None:
@@ -46,14 +47,16 @@ def of_text(text: str, name: str = "") -> str:
 
 def _looks_like_json(head: str) -> bool:
     """A bracket opens JSON unless a tag or a stamp stands in it."""
-    return bool(re.match(r"\{\s*(?:\"|\})|\[\s*(?:\{|\[|\"|\]|\d+\s*[,\]]|$)", head))
+    return bool(re.match(r"\{\s*(?:\"|\})|\[\s*(?:\{|\"|\]|\d+\s*[,\]]|$)", head))
 
 
 def _table(head: str, name: str) -> str | None:
-    header = _HEADER.match(head)
-    if header is None:
+    """A header names words and something else: a line of lyrics may well begin with `Word,`."""
+    divider = table.delimiter_of(head)
+    known = table.known_columns(head.split("\n", 1)[0].split(divider))
+    if len(known) < 2 or not {"word", "text"} & known.keys():
         return None
-    return "tsv" if header[1] == "\t" or name.lower().endswith(".tsv") else "csv"
+    return "tsv" if divider == "\t" or name.lower().endswith(".tsv") else "csv"
 
 
 def _by_suffix(name: str) -> str:

@@ -8,16 +8,21 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from jam.lyrics.formats.stamps import STAMP, minutes_of, seconds_of
+from jam.lyrics.formats.stamps import STAMP, check_order, minutes_of, seconds_of
 from jam.lyrics.sheet import PLAN, Line, Sheet, SheetWord, split
+from jam.lyrics.words import BEYOND_SECONDS
 
 _STAMPS = re.compile(rf"\s*((?:\[-?{STAMP}\]\s*)+)(.*)", re.DOTALL)
 _TAG = re.compile(r"\s*\[\s*([A-Za-z#][\w#-]*)\s*:([^\]]*)\]\s*")
 _INNER = re.compile(r"<\s*([^<>]*?\d[^<>]*?)\s*>")
+_BRACKETED = re.compile(rf"\[({STAMP})\]")  # some write the stamp of a word as that of a line
+_COLONS = re.compile(r"^(\d+:\d+):(\d+)$")  # mm:ss:xx, where subtitles would mean hours
+_SINGER = re.compile(r"^[FMD]:(?=\s|$)")  # female, male, duet: who sings the line
 _KNOWN = ("ti", "ar", "al", "au", "by", "re", "ve", "length", "offset", "la", "lang", "language", "tool", "lr", "#")
 
 
@@ -75,7 +80,9 @@ def _row(row: str, number: int, reading: _Reading) -> None:
         _unstamped(row, number, reading)
         return
     starts = [_seconds(stamp, place) for stamp in re.findall(r"\[([^\]]*)\]", stamped[1])]
-    words, left_out, end = _words(stamped[2], place)
+    words, left_out, end = _words(_SINGER.sub("", _BRACKETED.sub(r"<\1>", stamped[2]).lstrip(), count=1), starts[0], place)
+    if (singer := _SINGER.match(stamped[2].lstrip())) is not None:
+        reading.remarks.append(f"line {number}: {singer[0]!r} says who sings and is not sung")
     reading.remarks += [f"line {number}: {symbol!r} is not sung" for symbol in left_out]
     if not words:
         reading.ends += starts
@@ -106,22 +113,29 @@ def _unstamped(row: str, number: int, reading: _Reading) -> None:
     raise ValueError(f"{reading.where}: line {number}: {rest[:40]!r} has no stamp; write [00:12.30] before it")
 
 
-def _words(text: str, place: str) -> tuple[tuple[SheetWord, ...], tuple[str, ...], float | None]:
-    """The words of a line with their inner stamps, what nobody sings, and when the line ends."""
+def _words(text: str, begin: float, place: str) -> tuple[tuple[SheetWord, ...], tuple[str, ...], float | None]:
+    """The words of a line that begins at `begin`, with their inner stamps, what nobody sings, and when the line ends."""
     parts = _INNER.split(text)
     if len(parts) == 1:
-        return *split(text.strip()), None
-    words, left_out = split(parts[0])
-    left, timed = list(left_out), list(words)
+        return *_split(text.strip(), place), None
+    words, left_out = _split(parts[0], place)
     times = [_seconds(stamp, place) for stamp in parts[1::2]]
+    left, timed = list(left_out), _spread(words, begin, times[0]) if begin <= times[0] else list(words)
     if any(later < earlier for earlier, later in zip(times, times[1:], strict=False)):
         raise ValueError(f"{place}: its inner stamps are out of order; put them in the order of the words")
     for index, (start, sung) in enumerate(zip(times, parts[2::2], strict=True)):
-        found, unsung = split(sung)
+        found, unsung = _split(sung, place)
         end = times[index + 1] if index + 1 < len(times) else None
         timed += _spread(found, start, end)
         left += unsung
     return tuple(timed), tuple(left), times[-1] if not parts[-1].strip() else None
+
+
+def _split(text: str, place: str) -> tuple[tuple[SheetWord, ...], tuple[str, ...]]:
+    try:
+        return split(text)
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from error
 
 
 def _spread(words: Sequence[SheetWord], start: float, end: float | None) -> list[SheetWord]:
@@ -146,7 +160,7 @@ def _plus(time: float | None, seconds: float) -> float | None:
 def _ended(lines: list[Line], ends: list[float]) -> list[Line]:
     """Lines end where an empty stamp says so before the next line begins; a last word without an end ends with its line."""
     ended = []
-    for line, following in zip(lines, [*lines[1:], None], strict=True):
+    for line, following in zip(lines, [*lines[1:], None], strict=False):
         begin = line.start or 0.0
         stop = next((end for end in ends if end >= begin and (following is None or end <= (following.start or 0.0))), None)
         end = line.end if line.end is not None else stop
@@ -170,9 +184,12 @@ def _offset(reading: _Reading) -> float:
     if not tag:
         return 0.0
     try:
-        return -float(tag) / 1000
+        seconds = -float(tag) / 1000
     except ValueError:
-        raise ValueError(f"{reading.where}: the tag [offset:{tag[:20]}] is no number; write milliseconds, such as [offset:-500]") from None
+        seconds = math.nan
+    if not abs(seconds) < BEYOND_SECONDS:  # so written, it refuses NaN too
+        raise ValueError(f"{reading.where}: the tag [offset:{tag[:20]}] is no number; write milliseconds, such as [offset:-500]")
+    return seconds
 
 
 def _length(reading: _Reading) -> float | None:
@@ -182,7 +199,7 @@ def _length(reading: _Reading) -> float | None:
     try:
         return seconds_of(tag)
     except ValueError:
-        reading.remarks.append(f"the tag [length:{tag[:20]}] is no time and is not read")
+        reading.remarks.append(f"the tag [length:{' '.join(tag[:20].split())}] is no time and is not read")
         return None
 
 
@@ -190,7 +207,7 @@ def _seconds(stamp: str, place: str) -> float:
     if stamp.strip().startswith("-"):
         raise ValueError(f"{place}: {stamp.strip()!r} is a negative time; songs begin at 0 s")
     try:
-        return seconds_of(stamp)
+        return seconds_of(_COLONS.sub(r"\1.\2", stamp.strip()))
     except ValueError as error:
         raise ValueError(f"{place}: {error}") from error
 
@@ -202,6 +219,7 @@ def _written(line: Line, index: int, lines: Sequence[Line]) -> list[str]:
         number = f"line {line.number or index + 1}"
         raise ValueError(f"{number} ({line.words[0].word!r} ...) has no times; plan them: {PLAN} timed.lrc")
     if all(word.is_timed for word in line.words):
+        check_order(line.words)
         return [f"[{minutes_of(first)}] {_timed(line.words)}"]
     rows = [f"[{minutes_of(first)}] {' '.join(_shown(word) for word in line.words)}"]
     following = lines[index + 1].start if index + 1 < len(lines) else None
@@ -216,7 +234,7 @@ def _timed(words: Sequence[SheetWord]) -> str:
     for word, following in zip(words, [*words[1:], None], strict=True):
         assert word.start is not None and word.end is not None, word
         pieces.append(f"<{minutes_of(word.start)}> {_shown(word)}")
-        if following is None or minutes_of(following.start or 0.0) != minutes_of(word.end):
+        if following is None or round((following.start or 0.0) * 100) > round(word.end * 100):
             pieces.append(f"<{minutes_of(word.end)}>")
     return " ".join(pieces)
 

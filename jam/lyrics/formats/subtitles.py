@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import html
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from jam.lyrics.formats.stamps import hours_of, seconds_of
+from jam.lyrics.formats.stamps import check_order, hours_of, seconds_of
 from jam.lyrics.sheet import PLAN, Line, Sheet, SheetWord, is_sung, split
 
 ARROW = re.compile(r"\s*(\S+)\s*-->\s*(\S+)(\s.*)?")
@@ -19,7 +20,10 @@ _MARKUP = re.compile(r"<(?![\d:.]+>)/?[^<>]*>|\{\\[^{}]*\}")  # <i>, <c.loud>, {
 _INNER = re.compile(r"<([\d:.]+)>")
 _OVERRIDE = re.compile(r"\{([^{}]*)\}")
 _KARAOKE = re.compile(r"\\(?:k[fo]?|K)\s*(\d+)")
+_DIALOGUE = re.compile(r"^[ \t]*Dialogue:[ \t]*", re.MULTILINE | re.IGNORECASE)
+_DRAWING = re.compile(r"\\p([0-9]+)(?![a-z])")
 _BREAK = re.compile(r"\\[Nnh]")
+ASS_LONGEST = 10 * 3600 - 1  # seconds: its hours have one digit
 VTT_BLOCKS = ("NOTE", "STYLE", "REGION")
 
 
@@ -61,6 +65,7 @@ def read_ass(text: str, where: str) -> Sheet:
     """
     import pysubs2
 
+    text = _DIALOGUE.sub("Dialogue: ", text)
     rows = text.split("\n")
     numbers = [number for number, row in enumerate(rows, start=1) if row.startswith("Dialogue:")]
     for number in numbers:
@@ -68,7 +73,8 @@ def read_ass(text: str, where: str) -> Sheet:
     if not numbers:
         raise ValueError(f"{where}: holds no 'Dialogue:' line; give an ASS file with lyrics")
     try:
-        subtitles = pysubs2.SSAFile.from_string(text)
+        with warnings.catch_warnings(action="ignore"):  # on styles, which say nothing of words
+            subtitles = pysubs2.SSAFile.from_string(text, format_="ssa" if "[V4 Styles]" in text else "ass")
     except (pysubs2.exceptions.Pysubs2Error, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise ValueError(f"{where}: is no ASS that can be read ({' '.join(str(error).split())[:100]}); save it anew") from error
     events = [event for event in subtitles if event.type == "Dialogue"]
@@ -110,6 +116,8 @@ def write_ass(sheet: Sheet) -> str:
         if not all(word.is_timed for word in line.words):
             first = next(word for word in line.words if not word.is_timed)
             raise ValueError(f"the word {first.word!r} has no times; plan them: {PLAN} timed.ass")
+        if end > ASS_LONGEST:
+            raise ValueError(f"line {line.number or 1} ends at {end:g} s; ASS has times up to {ASS_LONGEST} s alone")
         begin = round(start * 100)
         subtitles.append(pysubs2.SSAEvent(begin * 10, max(begin, round(end * 100)) * 10, text=_karaoke(line.words, begin)))
     return subtitles.to_string("ass")
@@ -225,6 +233,9 @@ def _within(words: Sequence[SheetWord], start: float, end: float) -> list[SheetW
 
 def _sung(cue: _Cue) -> tuple[list[SheetWord], list[str]]:
     """The words of an ASS dialogue, timed where it has karaoke tags, and what nobody sings."""
+    drawing = _DRAWING.search(cue.text)
+    if drawing is not None and int(drawing[1]):
+        return [], ["a drawing"]
     if _KARAOKE.search(cue.text) is None:
         words, left_out = split(_OVERRIDE.sub("", _BREAK.sub(" ", cue.text)))
         return list(words), list(left_out)
@@ -281,6 +292,9 @@ def _timed_lines(sheet: Sheet) -> Iterator[tuple[float, float, Line]]:
         end = line.words[-1].end if line.words[-1].end is not None else line.end
         if start is None or end is None:
             raise ValueError(f"line {line.number or number} ({line.words[0].word!r} ...) has no times; plan them: {PLAN} timed.srt")
+        check_order(line.words)
+        if end < start:
+            raise ValueError(f"line {line.number or number} ends at {end:g} s, before it starts at {start:g} s; mend its times")
         yield start, end, line
 
 
@@ -316,4 +330,5 @@ def _shown(words: Sequence[SheetWord]) -> str:
 
 def _text(word: SheetWord) -> str:
     text: Any = word.word or word.phoneme or ""
+    text = " ".join(text.replace("-->", "->").split())
     return f"({text})" if word.backing else text

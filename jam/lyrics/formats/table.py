@@ -33,7 +33,7 @@ YES = ("1", "true", "yes", "x")
 
 def read(text: str, where: str) -> Sheet:
     """The sheet of a table. Raises ValueError, naming the line, for a header without words, a row of another width, and wrong times."""
-    delimiter = _delimiter(text)
+    delimiter = delimiter_of(text)
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
     rows: list[tuple[int, dict[str, str]]] = []
     remarks: list[str] = []
@@ -68,22 +68,26 @@ def write_tsv(sheet: Sheet) -> str:
     return write(sheet, "\t")
 
 
-def _delimiter(text: str) -> str:
+def delimiter_of(text: str) -> str:
     """What divides the header: a tab, a semicolon, or a comma."""
     header = text.lstrip().split("\n", 1)[0]
     return max("\t;,", key=header.count)
 
 
+def known_columns(header: Sequence[str]) -> dict[str, int]:
+    """Where, in a header, each column that is read stands; the first, where two mean the same."""
+    found: dict[str, int] = {}
+    for index, cell in enumerate(header):
+        name = next((name for name, others in NAMES.items() if cell.strip().strip("\"'").lower() in others), None)
+        if name is not None:
+            found.setdefault(name, index)
+    return found
+
+
 def _columns(header: Sequence[str], where: str, remarks: list[str]) -> dict[str, int]:
     """Where each known column is; the others are told."""
-    found: dict[str, int] = {}
-    unknown = []
-    for index, cell in enumerate(header):
-        name = next((name for name, others in NAMES.items() if cell.strip().lower() in others), None)
-        if name is None or name in found:
-            unknown.append(cell.strip())
-        else:
-            found[name] = index
+    found = known_columns(header)
+    unknown = [cell.strip() for index, cell in enumerate(header) if index not in found.values()]
     if "word" not in found and "text" not in found:
         shown = ", ".join(repr(cell[:20]) for cell in header[:6])
         raise ValueError(f"{where}: line 1: no column is called word or text (there are {shown}); write a header such as start,end,word")
@@ -140,7 +144,7 @@ def _words(cells: Mapping[str, str], place: str, number: int, remarks: list[str]
     backing = cells.get("backing", "").lower() in YES
     if phoneme is not None and not text:
         return (SheetWord("", phoneme=phoneme, language=language, backing=backing),)
-    if cells.get("word") and is_sung(text) and " " not in text and not re.search(r"[(){}]", text):
+    if cells.get("word") and is_sung(text) and len(text.split()) == 1 and not re.search(r"[(){}]", text):
         return (SheetWord(text, phoneme=phoneme, language=language, backing=backing),)
     try:
         words, left_out = split(text)

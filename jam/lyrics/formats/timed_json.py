@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from jam.files import write_whole
-from jam.lyrics.sheet import Line, Section, Sheet, SheetWord, of_words, split
+from jam.lyrics.sheet import Line, Section, Sheet, SheetWord, is_sung, of_words, split
 from jam.lyrics.words import BEYOND_SECONDS, Phone, Word, label, validate
 
 FACTS = ("title", "language", "style", "bpm", "duration")
@@ -167,11 +167,12 @@ def _section(item: object, number: int, where: str) -> Section:
 def _facts(data: Mapping[str, Any], where: str) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     for key in FACTS:
-        value = data.get(key)
-        if key in ("bpm", "duration"):
-            value = _time(data, key, where)
-        if isinstance(value, str | int | float) and not isinstance(value, bool):
-            facts[key] = value
+        value = _time(data, key, where) if key in ("bpm", "duration") else data.get(key)
+        if value is None:
+            continue
+        if key not in ("bpm", "duration") and not isinstance(value, str):
+            raise ValueError(f"{where}: {key!r} is {str(value)[:40]!r}, not text; write it in quotes")
+        facts[key] = value
     return facts
 
 
@@ -202,10 +203,10 @@ def _of_recogniser(data: Mapping[str, Any], where: str) -> Sheet:
     language = data.get("language") if isinstance(data.get("language"), str) else None
     if not isinstance(data.get("segments"), Sequence):
         listed = data["words"] if isinstance(data.get("words"), Sequence) else data["word_segments"]
-        words = _heard(listed, where, "")
+        words, unsung = _heard(listed, where, "")
         if all(word.is_timed for word in words):
-            return replace(of_words(Sheet((Line(words),)).timed(where)), language=language)
-        return Sheet((Line(words),), language=language)
+            return replace(of_words(Sheet((Line(words),)).timed(where)), language=language, remarks=tuple(unsung))
+        return Sheet((Line(words),), language=language, remarks=tuple(unsung))
     lines: list[Line] = []
     remarks: list[str] = []
     for number, segment in enumerate(data["segments"], start=1):
@@ -222,18 +223,22 @@ def _segment(segment: object, number: int, where: str) -> tuple[Line, list[str]]
         raise ValueError(f"{place}: is {type(segment).__name__}, no object; give the recogniser's own output")
     start, end = _seconds(segment, place)
     if isinstance(segment.get("words"), Sequence) and segment["words"]:
-        return Line(_heard(segment["words"], where, f"segment {number}, "), start, end), []
+        words, unsung = _heard(segment["words"], where, f"segment {number}, ")
+        return Line(words, start, end), unsung
     text = segment.get("text", segment.get("segment", ""))
     if not isinstance(text, str):
         raise ValueError(f"{place}: 'text' is {type(text).__name__}, not text; give the recogniser's own output")
-    words, left_out = split(text)
+    try:
+        words, left_out = split(text)
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from error
     told = [f"segment {number}: {symbol!r} is not sung" for symbol in left_out]
     return Line(words, start, end), told if words else [*told, f"segment {number}: holds no words"]
 
 
-def _heard(listed: Sequence[Any], where: str, place: str) -> tuple[SheetWord, ...]:
-    """Words of a recogniser, whose keys have several names."""
-    words = []
+def _heard(listed: Sequence[Any], where: str, place: str) -> tuple[tuple[SheetWord, ...], list[str]]:
+    """Words of a recogniser, whose keys have several names, and remarks on what it wrote for sounds."""
+    words, unsung = [], []
     for index, item in enumerate(listed):
         row = _object(item, index, where)
         text = next((row[key] for key in ("word", "text", "label", "punctuated_word") if isinstance(row.get(key), str)), None)
@@ -241,8 +246,11 @@ def _heard(listed: Sequence[Any], where: str, place: str) -> tuple[SheetWord, ..
         if text is None:
             raise ValueError(f"{name}: lacks 'word' (it has {_keys(row)}); give the recogniser's own output")
         start, end = _seconds(row, name)
-        words.append(SheetWord(text.strip(), start, end))
-    return tuple(words)
+        if is_sung(text):
+            words.append(SheetWord(text.strip(), start, end))
+        else:
+            unsung.append(f"{place}word {index + 1}: {text.strip()!r} is not sung")
+    return tuple(words), unsung
 
 
 def _seconds(row: Mapping[str, Any], name: str) -> tuple[float | None, float | None]:
