@@ -297,7 +297,7 @@ class Run:
         self.checked: dict[str, str | None] = {}  # a song's id: why its lyrics are refused
         embedded = [assets.BUNDLE / file for file in EMBEDDED] if "nano" in (e.vae_type, e.style_type) else []
         chosen = [e.checkpoint_path, e.vae_path, e.style_path, e.negative_style_prompt, e.dataset.phonemizer_checkpoint, e.lexicon_path]
-        files = [*chosen, *embedded, *(one.path for one in added(settings.model.lora))]
+        files = [*chosen, *embedded, *(one.path for one in added(settings.model.lora)), *(e.languages or {}).values()]
         self.fingerprint = records.fingerprint(_what_matters(settings), files)
 
     def sing(self, wishes: Sequence[Wish], show: bool) -> Outcome:
@@ -370,7 +370,8 @@ class Run:
     def _key(self, request: SongRequest) -> str:
         words = [asdict(word) for word in request.words]
         clip = request.style if isinstance(request.style, Path) else None
-        return records.fingerprint([self.fingerprint, request.name, words, request.duration, str(request.style)], [clip])
+        facts = [self.fingerprint, request.name, words, request.lines, request.duration, str(request.style)]
+        return records.fingerprint(facts, [clip])
 
 
 def _plan(singer: Singer, wish: Wish) -> Plan:

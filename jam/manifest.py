@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from jam import audio
-from jam.files import read_json
+from jam.files import read_bytes, read_json
 from jam.lyrics import formats
+from jam.lyrics.formats import timed_json
+from jam.lyrics.layout import BPM_RANGE, DENSITY_RANGE
 from jam.lyrics.planner import PlanSettings, plan
 from jam.lyrics.sheet import Sheet
 from jam.lyrics.words import BEYOND_SECONDS
@@ -32,7 +34,6 @@ KEYS = (
     *("language", "bpm", "sections", "density", "intro", "gap"),
 )
 LONGEST_ID = 200  # bytes; file systems stop names at 255, and takes and suffixes are added
-BPM = (20.0, 400.0)  # what a tempo can be
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def _listed(path: Path) -> list[Any]:
     """What the manifest lists, one or more."""
     if not path.is_file():
         raise ValueError(f"{path}: no such manifest; evaluation.test_set_path names a JSON list of songs, or a file of lyrics")
-    if path.suffix.lower() != ".json":
+    if path.suffix.lower() != ".json" and formats.detect(read_bytes(path, "manifest"), str(path)) != "json":
         return [_song_of(path)]
     listed = read_json(path, "manifest", "a list of songs")
     if _holds_words(listed):
@@ -110,8 +111,10 @@ def _song_of(lyrics: Path) -> dict[str, Any]:
 def _holds_words(listed: Any) -> bool:
     """Whether a JSON file is lyrics and no manifest: words are listed in it, not songs."""
     if isinstance(listed, dict):
-        return any(isinstance(listed.get(key), list) for key in ("word", "words", "segments", "line"))
-    return isinstance(listed, list) and bool(listed) and all(isinstance(item, dict) and {"start", "word"} <= item.keys() for item in listed)
+        return timed_json.holds_words(listed)
+    if not isinstance(listed, list) or not listed:
+        return False
+    return all(isinstance(item, dict) and "start" in item and {"word", "phoneme", "phones"} & item.keys() for item in listed)
 
 
 def _entry(item: Any, where: str, folder: Path, reading: Reading) -> Entry:
@@ -143,9 +146,12 @@ def _wished(item: dict[str, Any], name: str, where: str, folder: Path, reading: 
     for remark in sheet.remarks:
         log.warning("%s: %s", source, remark)
     style = _style(item, folder, reading.use_prompt_style) or sheet.style or reading.prompt
+    knobs = _knobs(item)
     if duration is None or sheet.timing != "words":
-        sheet = _planned(sheet, item, duration, style, source, reading.planning)
+        sheet = _planned(sheet, knobs, duration, style, source, reading.planning)
         duration = sheet.duration
+    elif knobs:
+        log.warning("%s: %s: nothing to plan, as all words have times", where, ", ".join(map(repr, knobs)))
     assert duration is not None, source
     lines = tuple(len(line.words) for line in sheet.lines)
     return Entry(where, SongRequest(name, sheet.timed(source, duration), duration, style, lines=lines), source, sheet)
@@ -167,8 +173,20 @@ def _sheet(item: dict[str, Any], where: str, folder: Path) -> tuple[Sheet, str]:
     return (replace(sheet, language=language.strip()) if language else sheet), source
 
 
+def _knobs(item: dict[str, Any]) -> dict[str, Any]:
+    """The planner's knobs that the entry turns. Raises ValueError for a value that means nothing."""
+    asked: dict[str, Any] = {
+        "bpm": _number(item, "bpm", *BPM_RANGE, "beats a minute, such as 100"),
+        "density": _number(item, "density", *DENSITY_RANGE, "1 for the usual pace, 1.2 for a faster one"),
+        "intro": _number(item, "intro", 0, BEYOND_SECONDS, "seconds before the first word", zero=True),
+        "gap": _number(item, "gap", 0, BEYOND_SECONDS, "seconds between lines", zero=True),
+        "sections": _sections(item),
+    }
+    return {knob: value for knob, value in asked.items() if value is not None}
+
+
 def _planned(
-    sheet: Sheet, item: dict[str, Any], duration: float | None, style: Style | None, source: str, planning: Planning | None
+    sheet: Sheet, knobs: dict[str, Any], duration: float | None, style: Style | None, source: str, planning: Planning | None
 ) -> Sheet:
     """The sheet with times for all its words, and a duration."""
     if planning is None:
@@ -176,15 +194,7 @@ def _planned(
         raise ValueError("'duration' is None; write the song's seconds, such as 20.5")
     if not sheet.words and duration is None and sheet.duration is None:
         raise ValueError("an instrumental has no words to propose a 'duration' by; write its seconds, such as 20.5")
-    asked = {
-        "bpm": _number(item, "bpm", *BPM, "beats a minute, such as 100"),
-        "density": _number(item, "density", 0.1, 10, "1 for the usual pace, 1.2 for a faster one"),
-        "intro": _number(item, "intro", 0, BEYOND_SECONDS, "seconds before the first word", zero=True),
-        "gap": _number(item, "gap", 0, BEYOND_SECONDS, "seconds between lines", zero=True),
-    }
-    settings = replace(planning.settings, duration=duration, sections=_sections(item))
-    for knob, value in asked.items():
-        settings = settings if value is None else replace(settings, **{knob: value})  # type: ignore[arg-type]
+    settings = replace(planning.settings, duration=duration, **knobs)
     if settings.bpm is None and sheet.bpm is None:
         settings = replace(settings, bpm=_heard_tempo(style))
     try:
@@ -197,7 +207,7 @@ def _heard_tempo(style: Style | None) -> float | None:
     """Beats a minute of a style's clip, or that its description names; None where neither tells."""
     if isinstance(style, str):
         named = re.search(r"\b(\d{2,3})\s*bpm\b", style, flags=re.IGNORECASE)
-        return float(named[1]) if named and BPM[0] <= float(named[1]) <= BPM[1] else None
+        return float(named[1]) if named and BPM_RANGE[0] <= float(named[1]) <= BPM_RANGE[1] else None
     if not isinstance(style, Path):
         return None
     from jam.lyrics.tempo import tempo_of

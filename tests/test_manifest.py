@@ -323,9 +323,26 @@ def test_a_style_that_the_lyrics_name_serves_a_song_without_one_and_the_setting_
     assert [entry.request and entry.request.style for entry in (first, second, third)] == ["bright pop", "folk", "rock"]
 
 
-@pytest.mark.parametrize("name", ["Come Home!.txt", "timed.json", "whisper.json"])
+def test_knobs_of_a_song_whose_words_have_times_are_told_to_do_nothing(folder, caplog):
+    assert planned(folder, lrc_path="a.json", duration=1.5, bpm=90, gap=0.2).problem is None
+    assert "'bpm', 'gap': nothing to plan, as all words have times" in caplog.messages[-1]
+    assert "'bpm' is 'abc'" in (planned(folder, lrc_path="a.json", duration=1.5, bpm="abc").problem or "")
+
+
+def test_a_manifest_may_have_any_name(folder):
+    (folder / "songs.list").write_text(json.dumps([GOOD]))
+    [entry] = read_manifest(folder / "songs.list")
+    assert entry.request is not None and entry.request.id == "a"
+
+
+@pytest.mark.parametrize("name", ["Come Home!.txt", "timed.json", "sounds.json", "whisper.json", "nemo.json"])
 def test_a_file_of_lyrics_is_a_song(folder, name):
-    content = {"timed.json": json.dumps(WORDS), "whisper.json": json.dumps({"segments": [{"start": 0, "end": 2, "text": "hello river"}]})}
+    content = {
+        "timed.json": json.dumps(WORDS),
+        "sounds.json": json.dumps([{"start": 0, "end": 1, "phoneme": "muːn"}, {"start": 1, "end": 2, "phoneme": "nuːn"}]),
+        "whisper.json": json.dumps({"segments": [{"start": 0, "end": 2, "text": "hello river"}]}),
+        "nemo.json": json.dumps({"timestamp": {"word": WORDS}}),
+    }
     (folder / name).write_text(content.get(name, PLAIN))
     [entry] = read_manifest(folder / name, PLANNED)
     assert entry.problem is None and entry.request is not None

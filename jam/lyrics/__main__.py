@@ -17,6 +17,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 from jam import assets, config
 from jam.lyrics import formats, lexicon
@@ -36,17 +37,18 @@ MODELS = ("nano", "jam-0.5")
 
 def parser() -> argparse.ArgumentParser:
     """The words of the command line."""
-    whole = argparse.ArgumentParser("python -m jam.lyrics", description="Lyrics: convert, plan, check, draw, say.")
+    whole = _Parser("python -m jam.lyrics", description="Lyrics: convert, plan, check, draw, say.")
     commands = whole.add_subparsers(dest="command", required=True, metavar="convert|plan|check|draw|say")
 
     convert = commands.add_parser("convert", help="from any format to any other")
     _input(convert)
     convert.add_argument("output", help="the file to write; its suffix says the format")
-    convert.add_argument("--to", metavar="FORMAT", choices=formats.NAMES, help=f"the format, where the suffix does not say: {_names()}")
+    _format(convert)
 
     planning = commands.add_parser("plan", help="times for words that have none")
     _input(planning)
     planning.add_argument("--output", "-o", help="the file to write, in the format of its suffix; else LRC lines on the screen")
+    _format(planning)
     _knobs(planning)
     _voice(planning)
     planning.add_argument("--phonemes", action="store_true", help="write each word's IPA too, to be edited")
@@ -69,10 +71,21 @@ def parser() -> argparse.ArgumentParser:
     return whole
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as all entries do."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(f"{message}; {self.prog} --help tells the words")
+
+
 def _input(command: argparse.ArgumentParser) -> None:
     command.add_argument("input", help=f"a file of lyrics: {_names()}")
     command.add_argument("--from", dest="format", metavar="FORMAT", choices=formats.NAMES, help="its format, where it is not recognised")
     command.add_argument("--encoding", help="its encoding, such as shift_jis, where it is not recognised")
+
+
+def _format(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--to", metavar="FORMAT", choices=formats.NAMES, help=f"the format, where the suffix does not say: {_names()}")
 
 
 def _knobs(command: argparse.ArgumentParser) -> None:
@@ -165,17 +178,22 @@ def _planned(sheet: Sheet, given: argparse.Namespace, phonemizer: Phonemizer) ->
 
 def convert_(given: argparse.Namespace) -> int:
     """Writes the lyrics in another format."""
+    formats.format_of(given.output, given.to)
     sheet = _read(given)
     _tell(given.input, sheet.remarks)
-    formats.write(given.output, sheet, given.to)
+    _write(given.output, sheet, given.to)
     log.info("%s: %d words in %d lines", given.output, len(sheet.words), len(sheet.lines))
     return 0
 
 
 def plan_(given: argparse.Namespace) -> int:
     """Writes, or shows, the lyrics with times."""
+    if given.output is not None:
+        formats.format_of(given.output, given.to)
     sheet, phonemizer = _read(given), _phonemizer(given)
     _tell(given.input, sheet.remarks)
+    if sheet.timing == "words":
+        _tell(given.input, ["all its words have times, which are kept"])
     planned = _planned(sheet, given, phonemizer)
     if given.phonemes:
         planned = with_phonemes(planned, phonemizer, given.input)
@@ -186,20 +204,22 @@ def plan_(given: argparse.Namespace) -> int:
 
         sys.stdout.write(lrc.write(planned))
     else:
-        formats.write(given.output, planned)
+        _write(given.output, planned, given.to)
     log.info("%s: %d words in %.2f s at %.0f bpm", given.output or given.input, len(planned.words), planned.duration, planned.bpm)
     return 0
 
 
 def check_(given: argparse.Namespace) -> int:
     """Prints a table of problems; the exit status says whether there are errors."""
+    if given.fix is not None:
+        formats.format_of(given.fix)
     sheet, phonemizer = _read(given), _phonemizer(given)
     limits = _limits(given, given.duration or sheet.duration)
     problems = check(sheet, phonemizer, limits)
     sys.stdout.write("".join(f"{line}\n" for line in table(problems)))
     if given.fix is not None:
         mended = fix(sheet, phonemizer, limits)
-        formats.write(given.fix, mended)
+        _write(given.fix, mended, None)
         _tell(given.fix, changes(sheet, mended) or ["nothing had to be changed"])
     return HAS_ERRORS if any(problem.level == "error" for problem in problems) else 0
 
@@ -208,6 +228,8 @@ def draw_(given: argparse.Namespace) -> int:
     """Draws the lyrics, planned where they have no times."""
     from jam import picture
 
+    if Path(given.output).suffix.lower() != ".png":
+        raise ValueError(f"{given.output}: pictures are PNG; give it the suffix .png")
     sheet, phonemizer = _read(given), _phonemizer(given)
     _tell(given.input, sheet.remarks)
     if sheet.timing != "words":
@@ -220,7 +242,10 @@ def draw_(given: argparse.Namespace) -> int:
 
 def say_(given: argparse.Namespace) -> int:
     """Prints each word of a line with its IPA, and how it is known."""
-    words, left_out = split(" ".join(given.text))
+    try:
+        words, left_out = split(" ".join(given.text))
+    except ValueError as error:
+        raise ValueError(f"say: {error}") from error
     phonemizer = _phonemizer(given)
     asked = [Word(index, index + 1, word.word, word.phoneme, given.language) for index, word in enumerate(words)]
     found = phonemizer.words(asked, "say")
@@ -247,6 +272,29 @@ def table(problems: Sequence[Problem]) -> list[str]:
     lines = [f"{a:{widths[0]}}  {b:{widths[1]}}  {c:>{widths[2]}}  {d}" for a, b, c, d in rows]
     counts = [f"{sum(p.level == level for p in problems)} {level}s" for level in ("error", "warning", "note")]
     return [*lines, ", ".join(counts)]
+
+
+def _write(path: str, sheet: Sheet, format: str | None) -> None:
+    """Writes lyrics, and tells what of them the format does not hold."""
+    formats.write(path, sheet, format)
+    lost = losses(sheet, formats.read_sheet(path, format=format))
+    if lost:
+        _tell(path, [f"this format does not hold {', '.join(lost)}"])
+
+
+def losses(sheet: Sheet, back: Sheet) -> list[str]:
+    """What `sheet` knew that `back`, the same after writing and reading, no longer does."""
+    facts = ("title", "language", "style", "bpm", "duration")
+    lost = [name for name in facts if getattr(sheet, name) is not None and getattr(back, name) is None]
+    if sheet.sections and not back.sections:
+        lost.append("sections")
+    pairs = list(zip(sheet.words, back.words, strict=False))
+    if any(word.is_timed and not other.is_timed for word, other in pairs):
+        lost.append("times of words")
+    for name, plural in (("phoneme", "phonemes"), ("phones", "times of phonemes"), ("backing", "which words are backing")):
+        if any(getattr(word, name) and not getattr(other, name) for word, other in pairs):
+            lost.append(plural)
+    return lost
 
 
 def _tell(where: str, lines: Iterable[str]) -> None:

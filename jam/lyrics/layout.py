@@ -21,6 +21,8 @@ from jam.timing import FRAME_RATE, SLOTS_PER_FRAME
 
 METHODS = ("rules", "learned", "auto")
 BACKING = ("sing", "drop")
+BPM_RANGE = (20.0, 400.0)  # what a tempo can be
+DENSITY_RANGE = (0.1, 10.0)
 LEAST_SYLLABLE = 0.12  # seconds; nobody sings faster for long
 SPARE_SLOTS = 2  # beside a slot for each symbol: the word's end, and one more, since another reading may be longer
 ROUNDING = 0.002  # seconds that rounding to milliseconds may take from a word
@@ -61,10 +63,10 @@ class Knobs:
     weights: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("bpm", "beats_per_bar", "density"):
+        for name, (low, high) in (("bpm", BPM_RANGE), ("beats_per_bar", (1, 32)), ("density", DENSITY_RANGE)):
             value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
-                raise ValueError(f"{name} is {value:g}; give a number above 0")
+            if value is not None and not low <= value <= high:
+                raise ValueError(f"{name} is {value:g}; give a number from {low:g} to {high:g}")
         for name in ("intro", "outro", "gap"):
             value = getattr(self, name)
             if value is not None and not 0 <= value < math.inf:
@@ -241,6 +243,12 @@ def reconcile(row: Row, sheet: Sheet) -> None:
         if point in row.marks and point not in row.nails:
             row.nails[point] = min(max(row.marks[point], floors[point]), high)
         high = min(high, row.nails.get(point, math.inf))
+
+
+def least(row: Row) -> float:
+    """Seconds that the song takes at least: up to the last given time, and what comes after it."""
+    last = max(row.nails, default=0)
+    return row.nails.get(last, 0.0) + sum(piece.least for piece in row.pieces[last:])
 
 
 def nail_ends(row: Row, sheet: Sheet, duration: float) -> None:

@@ -18,6 +18,7 @@ from jam.lyrics.demands import SLOT, Demand, Limits, Run, demands, is_number, is
 from jam.lyrics.mend import fix
 from jam.lyrics.phonemes import Phonemizer
 from jam.lyrics.sheet import Sheet, SheetWord
+from jam.lyrics.spoken import MARKS
 from jam.lyrics.words import FORGIVEN_SECONDS, Phone, Word, label, validate
 from jam.timing import seconds_to_slot
 
@@ -216,6 +217,9 @@ def _room(song: _Song) -> Found:
         ease = sum(song.demands[index].syllables for index in untimed) / EASE
         count = f"{len(untimed)} of {len(song.words)} words have" if len(untimed) < len(song.words) else "no word has"
         yield -1, Problem("note", "untimed", "lyrics", None, f"{count} times: they are planned; at ease they take about {ease:.0f} s", "")
+        if song.sheet.timing == "none" and ease > song.limits.end:
+            message = f"at ease they take about {ease:.0f} s, but there are {song.limits.end:.2f} s: many will be hurried"
+            yield -1, Problem("warning", "hurried", "lyrics", None, message, "sing fewer words, or ask for a longer song")
 
 
 def _no_room(song: _Song, run: Run, have: float, whole: bool) -> tuple[int, Problem]:
@@ -389,7 +393,7 @@ def _guesses(song: _Song) -> Found:
         texts = [song.words[index].word for index in indices]
         guessed = song.phonemizer.guessed(texts, language)
         cases = [
-            (index, f"is in no dictionary: sung as {guessed[text]!r}", f"to say it otherwise, write {text}{{IPA}}")
+            (index, f"is in no dictionary: sung as {guessed[text]!r}", f"to say it otherwise, write {text.rstrip(MARKS)}{{IPA}}")
             for index, text in zip(indices, texts, strict=True)
             if text in guessed
         ]

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from jam.lyrics import homographs, languages
 from jam.lyrics.grid import BLANK
+from jam.lyrics.languages import ESPEAK
 from jam.lyrics.lexicon import arpabet_to_ipa, is_arpabet
 from jam.lyrics.spoken import LETTER_NAMES, in_context, is_worded, plain, spoken
 from jam.lyrics.words import Word, label
@@ -111,6 +112,9 @@ class Phonemizer:
             raise ValueError(f"{path}: its parts do not fit each other ({reason}); fetch the file again") from error
         phonemizer._lexicon = {plain(word).lower(): phonemizer._sayable(word, ipa) for word, ipa in (lexicon or {}).items()}
         phonemizer._sources = dict(languages or {})
+        for code, source in phonemizer._sources.items():
+            if source != ESPEAK and not Path(source).is_file():
+                raise ValueError(f"{source}: no such file, but 'languages' says that it reads {code!r}; give a checkpoint, or espeak")
         return phonemizer
 
     def ipa(self, words: Sequence[str], language: str = LANGUAGE) -> list[str]:
@@ -274,14 +278,14 @@ class Phonemizer:
     def _source(self, language: str) -> str | None:
         """What reads another language: as the user says, for the code or the language alone, else espeak where it is installed."""
         said = self._sources.get(language) or self._sources.get(languages.base(language))
-        return said or (languages.ESPEAK if languages.has_espeak() else None)
+        return said or (ESPEAK if languages.has_espeak() else None)
 
     def _reader(self, language: str) -> languages.Reads:
         """What gives the IPA of words of another language."""
         if language not in self._readers:
             source = self._source(language)
             assert source is not None, language
-            if source == languages.ESPEAK:
+            if source == ESPEAK:
                 self._readers[language] = languages.espeak(language)
             else:
                 other = Phonemizer.load(source)

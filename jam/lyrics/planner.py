@@ -11,14 +11,14 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from pathlib import Path
 
 import numpy as np
 
 from jam.lyrics import durations, pace
 from jam.lyrics.elastic import place
-from jam.lyrics.layout import Knobs, Row, lay_out, nail_ends, reconcile
+from jam.lyrics.layout import BPM_RANGE, Knobs, Row, lay_out, least, nail_ends, reconcile
 from jam.lyrics.metre import snap, stress
 from jam.lyrics.pace import Beat, Lengths
 from jam.lyrics.sheet import Section, Sheet, SheetWord
@@ -60,6 +60,8 @@ def plan(sheet: Sheet, ipa_of: Callable[[Sequence[str]], Sequence[str]], setting
     sheet = _to_sing(sheet, settings.backing == "drop")
     sheet = replace(sheet, sections=_asked(sheet.sections, settings.sections))
     bpm = settings.bpm or sheet.bpm or BPM
+    if not BPM_RANGE[0] <= bpm <= BPM_RANGE[1]:
+        raise ValueError(f"the tempo is {bpm:g} beats a minute; give one from {BPM_RANGE[0]:g} to {BPM_RANGE[1]:g}")
     beat = Beat(60.0 / bpm, settings.beats_per_bar)
     lines = measured(sheet, ipa_of)
     duration = settings.duration or sheet.duration
@@ -72,7 +74,13 @@ def plan(sheet: Sheet, ipa_of: Callable[[Sequence[str]], Sequence[str]], setting
     rules = pace.by_rules(lines, beat, settings.density)
     row = laid_out(rules)
     if duration is None:
-        duration = min(_proposed(row, beat, settings), settings.longest or math.inf)
+        usual = _proposed(row, beat, settings)
+        duration = min(usual, settings.longest or math.inf)
+        if least(row) > duration:
+            raise ValueError(
+                f"the words usually take {usual:g} s, and there are no more than {duration:.2f} s for them; sing fewer words, divide them "
+                "into several songs, or take a model that sings longer ones"
+            )
     if sheet.words and _is_learned(settings):
         row = laid_out(_learned(lines, beat, rules, row, duration, settings))
     nail_ends(row, sheet, duration)
@@ -112,6 +120,11 @@ def _asked(sections: tuple[Section, ...], spans: Mapping[str, tuple[float, float
             raise ValueError(f"section {name!r} from {start:g} s to {end:g} s: give its start and a later end, in seconds")
         index = _named(sections, name)
         found[index] = replace(found[index], start=float(start), end=float(end))
+    timed = [section for section in found if section.start is not None]
+    for former, later in pairwise(timed if spans else []):
+        assert former.start is not None and later.start is not None
+        if later.start < former.start:
+            raise ValueError(f"section {later.name!r} is sung after {former.name!r}, so it cannot start before it; give it a later start")
     return tuple(found)
 
 

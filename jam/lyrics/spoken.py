@@ -393,10 +393,10 @@ def _money(sign: str, whole: str, fraction: str | None, size: str | None) -> str
 
 def _unit(match: re.Match[str]) -> str:
     whole, fraction, unit = match[1].replace(",", ""), match[2], match[3]
-    if unit in ("M", "G", "X", "B"):  # 5M is five million, 5G a network, and X a letter
-        return f" {_whole(whole)} {_SIZES.get(unit.lower(), unit) if unit != 'G' else 'gee'} "
-    one, many = _UNITS[unit.lower().replace(" ", "")]
     amount = _decimal(whole, fraction) if fraction else _whole(whole)
+    if unit in ("M", "G", "X", "B"):  # 5M is five million, 5G a network, and X a letter
+        return f" {amount} {_SIZES.get(unit.lower(), unit) if unit != 'G' else 'gee'} "
+    one, many = _UNITS[unit.lower().replace(" ", "")]
     return f" {amount} {one if whole == '1' and not fraction else many} "
 
 
@@ -451,6 +451,7 @@ _RULES: tuple[tuple[re.Pattern[str], Sub], ...] = (
     _rule(r"\b(\d{1,2})\.(\d{1,2})\.(\d{4})\b", lambda m: _date(m[3], m[2], m[1], m[0].replace(".", " "))),
     _rule(r"(?<![\d:.])(\d{1,2}):([0-5]\d)(?!\d)(?:\s?([ap])\.?m\b\.?)?", _time),
     _rule(r"(?<![\d:.])(\d{1,2})\s?([ap])\.?m\b\.?", _half_day),
+    _rule(rf"(?<![\w)])-(?=\.?\d|{_MONEY}\d)", _put(" minus ")),
     _rule(rf"({_MONEY})\s?{_NUMBER}(?:\.(\d+))?(?:\s?(k|m|mn|b|bn|tn|thousand|million|billion|trillion)\b)?(?:'?s\b)?",
           lambda m: _money(m[1], m[2], m[3], m[4])),
     _rule(rf"({_MONEY})\.(\d\d)\b", lambda m: _money(m[1], "0", m[2], None)),
@@ -465,7 +466,6 @@ _RULES: tuple[tuple[re.Pattern[str], Sub], ...] = (
     _rule(r"\b1-800-", _put(" one eight hundred ")),
     _rule(r"\b(?:\d-)?(?:\d{3}-){1,2}\d{4}\b", lambda m: f" {_one_by_one(m[0])} "),  # telephone
     _rule(r"\b(1[1-9]\d\d|20\d\d)-(?=(?:1[1-9]|20)\d\d\b)", lambda m: f" {_year(m[1])} to "),
-    _rule(r"(?<![\w)])-(?=[\d.])", _put(" minus ")),
     _rule(r"#(?=\d)", _put(" number ")),
     _rule(r"\b([a-g])#(?!\w\w|[a-ln-z])", lambda m: f"{LETTER_NAMES[m[1].lower()]} sharp "),
     _rule(r"#(?=[a-z])", _put(" hashtag ")),

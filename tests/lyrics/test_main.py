@@ -101,11 +101,36 @@ def test_bad_input_is_one_line_and_status_2(words, said, caplog, tmp_path, monke
 
 
 @pytest.mark.parametrize("words", ["sing a", "plan", "plan a --bpm 0", "plan a --gap -1", "check a --duration x", "convert a b --to wav"])
-def test_words_that_no_command_takes_are_refused_with_the_usage(words, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        run(*words.split())
-    assert stopped.value.code == 2
-    assert "usage: python -m jam.lyrics" in capsys.readouterr().err
+def test_words_that_no_command_takes_are_refused_in_one_line(words, caplog):
+    assert run(*words.split()) == 2
+    [message] = caplog.messages
+    assert message.startswith("error: ") and "--help tells the words" in message and "\n" not in message
+
+
+def test_what_a_format_does_not_hold_is_told(plain, tmp_path, caplog):
+    assert run("plan", plain, "-o", tmp_path / "a.json", "--phonemes") == 0
+    assert not [message for message in caplog.messages if "does not hold" in message]
+    assert run("convert", tmp_path / "a.json", tmp_path / "a.srt") == 0
+    assert f"{tmp_path}/a.srt: this format does not hold bpm, duration, sections, times of words, phonemes" in caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("plan plain.txt -o a.foo", "a.foo: its suffix means no format of lyrics"),
+        ("check plain.txt --fix a.foo", "a.foo: its suffix means no format of lyrics"),
+        ("draw plain.txt a.jpg", "a.jpg: pictures are PNG"),
+        ("plan plain.txt --bpm 9999", "bpm is 9999; give a number from 20 to 400"),
+        ("plan plain.txt --duration 3000 --intro 2999", "too short for its 12 words"),
+        ("plan plain.txt --intro 1000", "there are no more than 23.78 s for them"),
+        ("say {", "say: '{' has a brace without its partner"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(plain, words, said, caplog, monkeypatch):
+    monkeypatch.chdir(plain.parent)
+    assert run(*words.split()) == 2
+    assert said in caplog.messages[-1] and "\n" not in caplog.messages[-1]
+    assert not list(plain.parent.glob("a.*"))
 
 
 def test_a_plan_that_cannot_be_names_the_file_and_leaves_nothing(plain, tmp_path, caplog):

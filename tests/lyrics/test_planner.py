@@ -198,7 +198,7 @@ def test_an_instrumental_is_its_sections():
     ("knobs", "said"),
     [
         ({"duration": 2.0}, r"the song lasts 2 s, too short for its 20 words; ask for a duration of at least (\d+(\.\d+)?) s"),
-        ({"bpm": 0.0}, "bpm is 0; give a number above 0"),
+        ({"bpm": 0.0}, "bpm is 0; give a number from 20 to 400"),
         ({"density": float("nan")}, "density is nan"),
         ({"gap": -1.0}, "gap is -1; give seconds"),
         ({"method": "magic"}, "method is 'magic'; choose one of rules, learned, auto"),

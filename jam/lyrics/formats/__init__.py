@@ -18,11 +18,12 @@ from jam.lyrics.formats.timed_json import parse, parse_sheet, write_json
 from jam.lyrics.sheet import Sheet, of_words
 from jam.lyrics.words import Word
 
-__all__ = ["NAMES", "detect", "parse", "parse_sheet", "read", "read_sheet", "sheet_of", "write", "write_json", "write_lrc"]
+__all__ = ["NAMES", "detect", "format_of", "parse", "parse_sheet", "read", "read_sheet", "sheet_of", "write", "write_json", "write_lrc"]
 
 logger = logging.getLogger(__name__)
 
 UNORDERED = ("json", "csv", "tsv", "text")  # they hold words as they come
+CUES = ("srt", "vtt", "ass", "midi")  # they hold nothing but words in time
 NAMES = ("json", "lrc", "srt", "vtt", "ass", "textgrid", "musicxml", "midi", "csv", "tsv", "text")
 
 
@@ -73,16 +74,24 @@ def write(path: str | Path, sheet: Sheet, format: str | None = None) -> Path:
 
     Raises ValueError for a suffix that means none, and for lyrics that the format cannot hold, such as words without times.
     """
-    name = _known(format) or detection.SUFFIXES.get(Path(path).suffix.lower())
-    if name is None:
-        raise ValueError(f"{path}: its suffix means no format of lyrics; choose {', '.join(detection.SUFFIXES)}, or name the format")
+    name = format_of(path, format)
     try:
+        if name in CUES and not sheet.words:
+            raise ValueError(f"there are no words, and {name} holds nothing else; write .json or .txt")
         if name not in UNORDERED:
             _check_order(sheet)
         content = _writer(name)(sheet)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     return write_whole(path, content.encode() if isinstance(content, str) else content)
+
+
+def format_of(path: str | Path, format: str | None = None) -> str:
+    """The format in which `write` would write a file. Raises ValueError for a suffix that means none."""
+    name = _known(format) or detection.SUFFIXES.get(Path(path).suffix.lower())
+    if name is None:
+        raise ValueError(f"{path}: its suffix means no format of lyrics; choose {', '.join(detection.SUFFIXES)}, or name the format")
+    return name
 
 
 def write_lrc(

@@ -30,7 +30,10 @@ def decode(content: bytes, where: str, encoding: str | None = None) -> tuple[str
     elif (marked := next(((mark, name) for mark, name in _MARKS if content.startswith(mark)), None)) is not None:
         text = _strictly(content[len(marked[0]) :], where, marked[1])
     elif (wide := _utf_16(content)) is not None:
-        text = _strictly(content, where, wide)
+        try:
+            text = content.decode(wide)
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{where}: is no text and no format that is known here; give a lyrics file") from error
     else:
         text, remarks = _narrow(content)
     if not _is_text(text):

@@ -97,7 +97,13 @@ def _row(row: str, number: int, writing: _Writing) -> None:
     elif _is_chords(row):
         writing.remarks.append(f"line {number}: the chords {row.strip()[:30]!r} are not sung")
     elif not _RULE.fullmatch(row):
-        _sing(_tagless(row, number, writing), number, writing)
+        begun = len(writing.sections)
+        text = _tagless(row, number, writing)
+        times = _TIMES.fullmatch(f" {text.strip()}") if len(writing.sections) > begun else None
+        if times is not None:  # [Chorus] x2
+            writing.repeats[-1] = _count(times[1] or times[2], f"{writing.where}: line {number}")
+        else:
+            _sing(text, number, writing)
 
 
 def _sing(text: str, number: int, writing: _Writing) -> None:

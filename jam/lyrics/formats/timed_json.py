@@ -49,6 +49,11 @@ def parse_sheet(data: object, where: str) -> Sheet:
     return replace(of_words(words), **facts)
 
 
+def holds_words(data: Mapping[str, Any]) -> bool:
+    """Whether an object holds lyrics, in any of the forms that are read."""
+    return isinstance(data.get("word"), list) or isinstance(data.get("line"), list) or _recognised(data) is not None
+
+
 def write(sheet: Sheet) -> str:
     """The sheet as JSON that `parse_sheet` gives back equal, apart from remarks."""
     facts = {key: getattr(sheet, key) for key in FACTS if getattr(sheet, key) is not None}
