@@ -240,6 +240,8 @@ def _infer(settings: InferConfig, state: PartialState, device: torch.device) -> 
     for outcome in outcomes:
         if outcome.stopped is not None:
             raise outcome.stopped
+    for line in (line for outcome in outcomes[1:] for line in outcome.told):
+        log.warning("%s", line)  # the first process has told its own
     failed = {name: problem for outcome in outcomes for name, problem in outcome.failed.items()}
     problems = dict.fromkeys([entry.problem for entry in entries if entry.problem is not None] + list(failed.values()))
     if state.is_main_process:
@@ -283,6 +285,7 @@ class Outcome:
 
     failed: dict[str, str] = field(default_factory=dict)  # a song's name: what is wrong with it
     finished: int = 0  # songs that were finished before
+    told: tuple[str, ...] = ()  # what is wrong with lyrics that are sung all the same
     stopped: OSError | ValueError | None = None  # what kept the process from going on
 
 
@@ -295,6 +298,7 @@ class Run:
         e = settings.evaluation
         self.settings, self.folder, self.device, self.process, self.phonemizer = settings, folder, device, process, phonemizer
         self.checked: dict[str, str | None] = {}  # a song's id: why its lyrics are refused
+        self.told: list[str] = []
         embedded = [assets.BUNDLE / file for file in EMBEDDED] if "nano" in (e.vae_type, e.style_type) else []
         chosen = [e.checkpoint_path, e.vae_path, e.style_path, e.negative_style_prompt, e.dataset.phonemizer_checkpoint, e.lexicon_path]
         files = [*chosen, *embedded, *(one.path for one in added(settings.model.lora)), *(e.languages or {}).values()]
@@ -319,6 +323,7 @@ class Run:
                 batch = waiting[start : start + e.batch_size]
                 outcome.failed |= self._sing_batch(singer, batch, keys, bar)
                 bar.update((start + len(batch)) * evaluations - bar.n)
+        outcome.told = tuple(self.told)
         return outcome
 
     def _sing_batch(self, singer: Singer, wishes: Sequence[Wish], keys: Mapping[str, str], bar: tqdm[Any]) -> dict[str, str]:
@@ -343,6 +348,7 @@ class Run:
             problems = [problem for problem in check(wish.sheet, singer.phonemizer, limits) if problem.level != "note"]
             for problem in problems:
                 log.warning("%s: %s", wish.lyrics, problem)
+                self.told.append(f"{wish.lyrics}: {problem}")
             refused = problems and self.settings.evaluation.strict_lyrics
             first = f"{wish.lyrics}: {problems[0]}" if refused else None
             self.checked[name] = f"{first} ({len(problems)} in all; evaluation.strict_lyrics=false sings all the same)" if first else None

@@ -527,8 +527,9 @@ LAUNCHERS = {
 def test_two_processes_share_the_songs_and_sing_them_as_one_does(desk, launcher):
     """Takes long: it starts three Pythons, as people do. The device is left to them: evaluation.device is null."""
     desk.lyrics("foreign.json", [{"start": 0.1, "end": 0.9, "word": "дом"}])
+    desk.lyrics("overlap.json", [RIVER[0] | {"end": 0.8}, RIVER[1]])
     for name in "abc":
-        desk.song(name)
+        desk.song(name, "overlap.json" if name == "b" else "river.json")
     desk.song("d", "foreign.json")  # the second process'
     desk.song("e", lyrics="absent.json")
     assert desk.sing() == infer.SOME_FAILED
@@ -546,3 +547,4 @@ def test_two_processes_share_the_songs_and_sing_them_as_one_does(desk, launcher)
     said = [line for line in result.stderr.splitlines() if line.startswith("not sung: ")]
     assert len(said) == 2 and "song 5 (e)" in said[0] and "song 4 (d)" in said[1]
     assert result.stderr.count("3 of 5 songs are in") == 1
+    assert result.stderr.count("overlap.json: word 1 ('river'): ") == 1  # of the second process' song, told by the first
