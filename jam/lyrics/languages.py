@@ -12,6 +12,17 @@ from importlib.util import find_spec
 
 Reads = Callable[[Sequence[str]], list[str]]  # words -> IPA
 
+NAMES = {
+    "english": "en", "eng": "en", "french": "fr", "fra": "fr", "fre": "fr", "german": "de", "deu": "de", "ger": "de", "spanish": "es",
+    "spa": "es", "italian": "it", "ita": "it", "portuguese": "pt", "por": "pt", "dutch": "nl", "nld": "nl", "dut": "nl", "swedish": "sv",
+    "swe": "sv", "danish": "da", "dan": "da", "norwegian": "no", "nor": "no", "finnish": "fi", "fin": "fi", "polish": "pl", "pol": "pl",
+    "czech": "cs", "ces": "cs", "cze": "cs", "russian": "ru", "rus": "ru", "ukrainian": "uk", "ukr": "uk", "greek": "el", "ell": "el",
+    "gre": "el", "turkish": "tr", "tur": "tr", "hungarian": "hu", "hun": "hu", "romanian": "ro", "ron": "ro", "japanese": "ja",
+    "jpn": "ja", "korean": "ko", "kor": "ko", "chinese": "zh", "zho": "zh", "mandarin": "zh", "hindi": "hi", "hin": "hi", "arabic": "ar",
+    "ara": "ar", "hebrew": "he", "heb": "he", "welsh": "cy", "irish": "ga", "latin": "la", "catalan": "ca", "vietnamese": "vi",
+}  # fmt: skip
+"""Names of languages as recognisers and tags give them, and their codes of three letters, with the code of two."""
+
 ESPEAK = "espeak"
 ESPEAK_PACKAGE = "phonemizer"
 ESPEAK_CODES = {"zh": "cmn", "no": "nb", "fr": "fr-fr"}  # where espeak's own differ
@@ -96,8 +107,9 @@ def told(language: str, exchanged: dict[str, str]) -> str:
 
 
 def base(language: str) -> str:
-    """The language of a code: `fr` for `fr-CA`, `en` for `en_us`."""
-    return language.replace("_", "-").split("-")[0].lower()
+    """The language of a code or of an English name: `fr` for `fr-CA`, `en` for `en_us`, `eng` and `English`."""
+    first = language.strip().replace("_", "-").split("-")[0].lower()
+    return NAMES.get(first, first)
 
 
 def has_espeak() -> bool:

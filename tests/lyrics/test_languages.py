@@ -71,3 +71,11 @@ def test_espeak_reads_other_languages():
     assert espeak("zh")(["我"])
     with pytest.raises(ValueError, match=r"espeak does not speak 'xx'; it speaks \d+ languages"):
         espeak("xx")
+
+
+NAMED = [("English", "en"), ("eng", "en"), ("en_us", "en"), ("fr-CA", "fr"), (" German ", "de"), ("tlh", "tlh")]
+
+
+@pytest.mark.parametrize(("written", "code"), NAMED)
+def test_a_language_is_known_by_code_and_by_name(written, code):
+    assert base(written) == code
