@@ -245,5 +245,5 @@ def _shown(word: SheetWord) -> str:
 
 
 def _flat(text: str) -> str:
-    """`text` on one line, without the brackets that LRC uses for times."""
-    return " ".join(text.translate({ord(mark): " " for mark in "<>[]"}).split())
+    """`text` on one line, without the brackets that are read as times or IPA; what they divide stays one word."""
+    return " ".join(text.translate({ord(mark): None for mark in "<>[]{}"}).split())

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +74,13 @@ def write_json(path: str | Path, words: Sequence[Word]) -> Path:
 
 def _is_plain(word: Word) -> bool:
     """Whether the word is text at times that are numbers, wherever they lie."""
-    times = all(isinstance(time, Real) and not isinstance(time, bool) and abs(time) < BEYOND_SECONDS for time in (word.start, word.end))
-    return times and isinstance(word.word, str) and all(value is None or isinstance(value, str) for value in (word.phoneme, word.language))
+    texts = isinstance(word.word, str) and all(value is None or isinstance(value, str) for value in (word.phoneme, word.language))
+    return texts and _is_time(word.start) and _is_time(word.end)
+
+
+def _is_time(value: object) -> bool:
+    """Whether `value` is a number of seconds, if perhaps a wrong one."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < BEYOND_SECONDS
 
 
 def _as_json(word: Word | SheetWord) -> dict[str, Any]:
@@ -126,28 +130,40 @@ def _phones(listed: object, where: str) -> tuple[Phone, ...]:
     for number, phone in enumerate(listed, start=1):
         if not isinstance(phone, Mapping) or not {"start", "end", "phoneme"} <= phone.keys():
             raise ValueError(f"{where}: phone {number} lacks 'start', 'end' or 'phoneme'; {wanted}")
+        if not isinstance(phone["phoneme"], str) or not _is_time(phone["start"]) or not _is_time(phone["end"]):
+            raise ValueError(f"{where}: phone {number} is {repr(dict(phone))[:60]}; {wanted}")
     return tuple(Phone(phone["start"], phone["end"], phone["phoneme"]) for phone in listed)
 
 
 def _sheet(data: Mapping[str, Any], where: str) -> Sheet:
     """A sheet as `write` writes it."""
     words = [_sheet_word(item, index, where) for index, item in enumerate(_listed(data, where))]
-    sections = [_section(item, number, where) for number, item in enumerate(data.get("section") or [], start=1)]
+    listed = data.get("section") or []
+    if isinstance(listed, str) or not isinstance(listed, Sequence):
+        raise ValueError(f"{where}: 'section' is {type(listed).__name__}, not a list; write [{{\"name\": \"Verse 1\"}}]")
+    sections = [_section(item, number, where) for number, item in enumerate(listed, start=1)]
     lines: list[Line] = []
     first = 0
     for number, item in enumerate(data["line"], start=1):
-        count = item.get("words") if isinstance(item, Mapping) else None
-        if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= len(words) - first:
-            raise ValueError(f"{where}: line {number} of 'line' takes {str(count)[:20]} words of {len(words) - first} left; mend it")
-        section = item.get("section")
-        if section is not None and (not isinstance(section, int) or not 0 <= section < len(sections)):
-            raise ValueError(f"{where}: line {number} of 'line' is in section {str(section)[:20]} of {len(sections)}; count from 0")
-        start, end = (_time(item, key, f"{where}: line {number} of 'line'") for key in ("start", "end"))
-        lines.append(Line(tuple(words[first : first + count]), start, end, section, item.get("number")))
-        first += count
+        line = _line(item, words, first, len(sections), f"{where}: line {number} of 'line'")
+        lines.append(line)
+        first += len(line.words)
     if first != len(words):
         raise ValueError(f"{where}: 'line' deals out {first} of {len(words)} words; mend the 'words' of its lines")
     return Sheet(tuple(lines), tuple(sections), **_facts(data, where))
+
+
+def _line(item: object, words: Sequence[SheetWord], first: int, sections: int, place: str) -> Line:
+    """The line that `item` describes, of words from the index `first`; its section is one of so many."""
+    row = item if isinstance(item, Mapping) else {}
+    count, section, number = row.get("words"), row.get("section"), row.get("number")
+    if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= len(words) - first:
+        raise ValueError(f"{place} takes {repr(count)[:20]} words of {len(words) - first} left; mend it")
+    if section is not None and (not isinstance(section, int) or isinstance(section, bool) or not 0 <= section < sections):
+        raise ValueError(f"{place} is in section {repr(section)[:20]} of {sections}; count from 0")
+    if number is not None and (not isinstance(number, int) or isinstance(number, bool)):
+        raise ValueError(f"{place} has the 'number' {repr(number)[:20]}; write its line in the file, counted from 1, or leave it out")
+    return Line(tuple(words[first : first + count]), _time(row, "start", place), _time(row, "end", place), section, number)
 
 
 def _sheet_word(item: object, index: int, where: str) -> SheetWord:

@@ -82,3 +82,8 @@ def test_words_that_overlap_are_written_so_that_the_later_one_is_heard():
 def test_words_out_of_order_are_not_written():
     with pytest.raises(ValueError, match="'lo' from 1 to 1.5 s is out of order"):
         write(Sheet((Line((SheetWord("la", 2.0, 3.0), SheetWord("lo", 1.0, 1.5))),)))
+
+
+def test_a_word_with_brackets_inside_is_written_as_one_word():
+    text = write(Sheet((Line((SheetWord("mo[o]n", 1.0, 2.0), SheetWord("ri{ver", 2.0, 3.0))),)))
+    assert words(text) == [("moon", 1.0, 2.0), ("river", 2.0, 3.0)]
