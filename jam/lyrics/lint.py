@@ -19,7 +19,7 @@ from jam.lyrics.mend import fix
 from jam.lyrics.phonemes import Phonemizer
 from jam.lyrics.sheet import Sheet, SheetWord
 from jam.lyrics.spoken import MARKS
-from jam.lyrics.words import FORGIVEN_SECONDS, Phone, Word, label, validate
+from jam.lyrics.words import FORGIVEN_SECONDS, ROUNDING, Phone, Word, label, validate
 from jam.timing import seconds_to_slot
 
 __all__ = ["Limits", "Problem", "changes", "check", "fix"]
@@ -161,7 +161,7 @@ def _order(song: _Song) -> Found:
         if start < earlier:
             message = f"starts at {start:g} s, before {label(before, song.words[before].word)} at {earlier:g} s"
             yield song.problem("error", "order", index, message, "put the words in the order they are sung")
-        elif (when := song.when(before)) is not None and start < when[1] and song.words[index].end != start:
+        elif (when := song.when(before)) is not None and start < when[1] - ROUNDING and song.words[index].end != start:
             message = f"sung until {when[1]:g} s, overlaps {label(index, song.words[index].word)}, which starts at {start:g} s"
             yield song.problem("warning", "overlap", before, f"{message}: the later one is heard", f"end it at {start:g} s")
 

@@ -13,6 +13,7 @@ from jam.timing import frames_to_seconds
 logger = logging.getLogger(__name__)
 
 FORGIVEN_SECONDS = frames_to_seconds(1)  # a word may outlast the asked duration by one latent frame: durations are often rounded
+ROUNDING = 1e-6  # seconds that sums of numbers may miss each other by
 PHONE_TOLERANCE = 1e-3  # seconds by which phones may overlap each other or leave their word: files round
 BEYOND_SECONDS = 1e6  # no song lasts twelve days
 
@@ -123,7 +124,7 @@ def _compare(earlier: Word, earlier_name: str, later: Word, later_name: str, whe
             f"{where}: {later_name}: starts at {later.start:g} s, before {earlier_name} at {earlier.start:g} s; "
             "put the words in the order they are sung"
         )
-    if later.start < earlier.end and later.end > later.start:
+    if later.start < earlier.end - ROUNDING and later.end > later.start:
         logger.warning(
             "%s: %s: sung until %g s, overlaps %s, which starts at %g s; the later one is heard",
             *(where, earlier_name, earlier.end, later_name, later.start),

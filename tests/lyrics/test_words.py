@@ -83,6 +83,11 @@ def test_overlapping_words_are_allowed_with_one_warning_that_names_both(caplog):
     ]
 
 
+def test_sums_that_miss_each_other_by_rounding_are_no_overlap(caplog):
+    validate([Word(index * 0.3, index * 0.3 + 0.3, "la") for index in range(50)], "song.json")
+    assert not caplog.messages
+
+
 def test_a_word_of_no_length_is_allowed_with_one_warning(caplog):
     with caplog.at_level(logging.WARNING):
         validate([Word(1, 1, "the"), Word(1, 2, "moon")], "song.json")
