@@ -10,8 +10,7 @@ import logging
 import pickle
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import timedelta
 from functools import cache, partial
@@ -24,7 +23,8 @@ from jam import assets, audio, config, records
 from jam.data.settings import DatasetSettings
 from jam.files import whole
 from jam.lyrics import lexicon
-from jam.lyrics.lint import Limits, check
+from jam.lyrics.demands import Limits, quiet
+from jam.lyrics.lint import check
 from jam.lyrics.phonemes import Phonemizer
 from jam.lyrics.planner import Knobs, PlanSettings
 from jam.lyrics.sheet import Sheet
@@ -224,7 +224,7 @@ def _infer(settings: InferConfig, state: PartialState, device: torch.device) -> 
     phonemizer = cache(partial(load_phonemizer, settings))
     longest = frames_to_seconds(e.dataset.max_frames)
     planning = Planning(lambda words: phonemizer().ipa(words), PlanSettings(**asdict(e.planner), longest=longest, seed=settings.seed))
-    with _quiet(logging.getLogger("jam.lyrics")):  # lyrics are checked before they are sung
+    with quiet():  # lyrics are checked before they are sung
         entries = read_manifest(e.test_set_path, Reading(e.use_prompt_style, e.prompt, planning), count)[: e.num_samples]
     good = [(entry, entry.request) for entry in entries if entry.request is not None]
     wishes = [Wish(take, entry.where, entry.lyrics, entry.sheet) for entry, request in good for take in takes(request, count)]
@@ -344,7 +344,7 @@ class Run:
         """Tells what is wrong with a song's lyrics, once for all its takes. Raises ValueError where settings forbid to sing such lyrics."""
         name = wish.request.id
         if name not in self.checked:
-            limits = Limits(wish.request.duration, frames_to_seconds(singer.canvas), singer.settings.filler)
+            limits = Limits(wish.request.duration, frames_to_seconds(singer.canvas))
             problems = [problem for problem in check(wish.sheet, singer.phonemizer, limits) if problem.level != "note"]
             for problem in problems:
                 log.warning("%s: %s", wish.lyrics, problem)
@@ -383,18 +383,8 @@ class Run:
 def _plan(singer: Singer, wish: Wish) -> Plan:
     """The song made ready. Raises ValueError, naming the lyrics' file, for what cannot be sung."""
     words = singer.phonemizer.words(wish.request.words, wish.lyrics)
-    with _quiet(logging.getLogger("jam.lyrics")):  # what is wrong with them was told when they were checked
+    with quiet():  # what is wrong with them was told when they were checked
         return singer.plan(replace(wish.request, words=words))
-
-
-@contextmanager
-def _quiet(logger: logging.Logger) -> Iterator[None]:
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _what_matters(settings: InferConfig) -> Any:

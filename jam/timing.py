@@ -17,6 +17,7 @@ STYLE_WIDTH = 512  # numbers a style vector (MuQ-MuLan's joint space)
 MAX_FRAMES = 5000  # JAM-0.5's canvas, 232.2 s
 
 FRAME_RATE = SAMPLE_RATE / FRAME_SAMPLES  # latent frames a second, 21.533
+SLOT_SECONDS = 1 / (FRAME_RATE * SLOTS_PER_FRAME)  # 11.6 ms
 LONGEST_SECONDS = 500.0  # the time at which `duration_abs` is 1
 
 

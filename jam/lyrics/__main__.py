@@ -157,7 +157,7 @@ def _limits(given: argparse.Namespace, duration: float | None) -> Limits:
     """What the model can sing, as its settings say."""
     own = weights.read_sections(assets.BUNDLE / "model") if given.model == "nano" else {}
     frames = own.get("dit", {}).get("max_frames", MAX_FRAMES)
-    return Limits(duration, frames_to_seconds(frames), **own.get("lyrics", {"filler": "average_sparse"}))
+    return Limits(duration, frames_to_seconds(frames))
 
 
 def _planned(sheet: Sheet, given: argparse.Namespace, phonemizer: Phonemizer) -> Sheet:

@@ -19,12 +19,9 @@ from typing import TypeGuard
 from jam.lyrics.phonemes import LANGUAGE, Phonemizer
 from jam.lyrics.sheet import Sheet, SheetWord, is_sung
 from jam.lyrics.spoken import spoken
-from jam.lyrics.syllables import count
+from jam.lyrics.syllables import LEAST_SYLLABLE, count
 from jam.lyrics.words import BEYOND_SECONDS, Phone, Word, label
-from jam.timing import FRAME_RATE, SLOTS_PER_FRAME
-
-SLOT = 1 / (FRAME_RATE * SLOTS_PER_FRAME)  # seconds, 11.6 ms
-LEAST_SYLLABLE = 0.12  # seconds; quicker syllables run into each other
+from jam.timing import SLOT_SECONDS
 
 _NAME = r"(?:pre-?|post-?)?(?:verse|chorus|bridge|intro|outro|refrain|interlude|instrumental|coda)"
 _NUMBERED = re.compile(rf"{_NAME}(?: (?:\d+|[ivx]+))", re.IGNORECASE)
@@ -54,7 +51,7 @@ class Demand:
     @property
     def least(self) -> float:
         """Seconds without which it cannot be sung whole."""
-        return max(self.tokens * SLOT, self.syllables * LEAST_SYLLABLE)
+        return max(self.tokens * SLOT_SECONDS, self.syllables * LEAST_SYLLABLE)
 
 
 @dataclass(frozen=True)
@@ -69,14 +66,10 @@ class Tag:
 
 @dataclass(frozen=True)
 class Limits:
-    """What can be sung: `duration` seconds of the song (None: as long as the model can), `canvas` seconds of the model's longest song.
-
-    `filler` spreads tokens over slots (`jam.lyrics.grid.fill`); whichever it is, tokens that do not fit are cut.
-    """
+    """What can be sung: `duration` seconds of the song (None: as long as the model can), `canvas` seconds of the model's longest song."""
 
     duration: float | None
     canvas: float
-    filler: str = "average_sparse"
 
     @property
     def end(self) -> float:

@@ -15,15 +15,14 @@ from jam.lyrics import pace
 from jam.lyrics.elastic import Piece
 from jam.lyrics.pace import Beat, Lengths
 from jam.lyrics.sheet import Line, Section, Sheet, SheetWord
-from jam.lyrics.syllables import Sung
+from jam.lyrics.syllables import LEAST_SYLLABLE, Sung
 from jam.lyrics.words import FORGIVEN_SECONDS, label
-from jam.timing import FRAME_RATE, SLOTS_PER_FRAME
+from jam.timing import SLOT_SECONDS
 
 METHODS = ("rules", "learned", "auto")
 BACKING = ("sing", "drop")
 BPM_RANGE = (20.0, 400.0)  # what a tempo can be
 DENSITY_RANGE = (0.1, 10.0)
-LEAST_SYLLABLE = 0.12  # seconds; nobody sings faster for long
 SPARE_SLOTS = 2  # beside a slot for each symbol: the word's end, and one more, since another reading may be longer
 ROUNDING = 0.002  # seconds that rounding to milliseconds may take from a word
 LEAST_WORD = 0.02  # seconds a word between given times that leave hardly any
@@ -36,8 +35,6 @@ SECTION_BEATS = 2.0  # of rest between sections, beside a breath
 AROUND_GIVE, BREATH_GIVE, SECTION_GIVE, MUSIC_GIVE = 0.4, 0.6, 0.8, 0.7  # how rests and music give way when words give way by 1
 NOTHING = 1e-6  # seconds: takes up time only when nothing else can
 SPARE = Piece(0.0, NOTHING, give=8.0)  # before and after the words of a song that is far longer than they are
-
-SLOT = 1 / (FRAME_RATE * SLOTS_PER_FRAME)  # seconds
 
 _BARS = re.compile(r"(\d+)\s*[- ]?bars?\b", re.IGNORECASE)
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*(?:s|sec|secs|seconds?)\b", re.IGNORECASE)
@@ -218,7 +215,7 @@ def _rest(usual: float, asked: float | None, is_breath: bool) -> Piece:
 def least_seconds(word: Sung) -> float:
     """The shortest time in which a word can be sung: of its syllables, or of the slots that its symbols need."""
     slots = word.symbols + SPARE_SLOTS if word.symbols else 0
-    return max(LEAST_SYLLABLE * max(word.syllables, pace.UNVOICED), slots * SLOT) + ROUNDING
+    return max(LEAST_SYLLABLE * max(word.syllables, pace.UNVOICED), slots * SLOT_SECONDS) + ROUNDING
 
 
 def reconcile(row: Row, sheet: Sheet) -> None:

@@ -14,13 +14,13 @@ from functools import cached_property
 
 from jam.lyrics import languages
 from jam.lyrics.changes import changes
-from jam.lyrics.demands import SLOT, Demand, Limits, Run, demands, is_number, is_time, language_of, quiet, runs, tags, unsung
+from jam.lyrics.demands import Demand, Limits, Run, demands, is_number, is_time, language_of, quiet, runs, tags, unsung
 from jam.lyrics.mend import fix
 from jam.lyrics.phonemes import Phonemizer
 from jam.lyrics.sheet import Sheet, SheetWord
 from jam.lyrics.spoken import MARKS
 from jam.lyrics.words import FORGIVEN_SECONDS, ROUNDING, Phone, Word, label, validate
-from jam.timing import seconds_to_slot
+from jam.timing import SLOT_SECONDS, seconds_to_slot
 
 __all__ = ["Limits", "Problem", "changes", "check", "fix"]
 
@@ -279,7 +279,7 @@ def _cut(song: _Song, index: int, first: int, last: int, kept: int) -> tuple[int
     """What a word loses that has the slots from `first` to `kept` of those that it was meant to have, to `last`."""
     demand, slots = song.demands[index], kept - first
     if slots < 1:
-        short = f"lasts {last - first} slots of {SLOT:.3f} s, so it will not be heard"
+        short = f"lasts {last - first} slots of {SLOT_SECONDS:.3f} s, so it will not be heard"
         message = "is covered by the words after it, so it will not be heard" if last > first else short
         return song.problem("error", "lost", index, message, _longer(song, index, demand.tokens))
     if song.words[index].phones or slots >= demand.tokens:
@@ -296,11 +296,11 @@ def _longer(song: _Song, index: int, slots: int) -> str:
     """How a word gets so many slots."""
     when = song.when(index)
     assert when is not None, index
-    wanted = when[0] + slots * SLOT
+    wanted = when[0] + slots * SLOT_SECONDS
     following = next((start for later in song.words[index + 1 :] if is_time(start := later.start)), song.limits.end)
     if wanted <= following:
         return f"end it at {wanted:.3f} s or later"
-    return f"it wants {slots * SLOT:.3f} s: start it earlier, or its neighbours later"
+    return f"it wants {slots * SLOT_SECONDS:.3f} s: start it earlier, or its neighbours later"
 
 
 def _phone_slots(song: _Song) -> Found:
@@ -310,7 +310,7 @@ def _phone_slots(song: _Song) -> Found:
             continue
         cut = [phone.phoneme for phone in demand.phones if _is_cut(phone, len(song.phonemizer.ids(phone.phoneme)) - 1)]
         if cut:
-            message = f"its phones {' '.join(cut)} have fewer slots of {SLOT:.3f} s than symbols, which are cut"
+            message = f"its phones {' '.join(cut)} have fewer slots of {SLOT_SECONDS:.3f} s than symbols, which are cut"
             yield song.problem("warning", "phonemes-cut", index, message, "make them longer")
 
 

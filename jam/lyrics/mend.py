@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from jam.lyrics.demands import SLOT, Demand, Limits, Run, Tag, demands, is_number, is_time, quiet, runs, tags, without_unsung
+from jam.lyrics.demands import Demand, Limits, Run, Tag, demands, is_number, is_time, quiet, runs, tags, without_unsung
 from jam.lyrics.phonemes import Phonemizer
 from jam.lyrics.sheet import Line, Section, Sheet, SheetWord
 from jam.lyrics.words import FORGIVEN_SECONDS, Phone, Word, validate
-from jam.timing import seconds_to_slot
+from jam.timing import SLOT_SECONDS, seconds_to_slot
 
 ROUNDS = 20  # mending one thing may bring up another, though rarely more than once
 Place = TypeVar("Place", Line, Section)
-ONE_SLOT = 1.001 * SLOT  # seconds that hold a slot wherever they lie
+ONE_SLOT = 1.001 * SLOT_SECONDS  # seconds that hold a slot wherever they lie
 
 
 def fix(sheet: Sheet, phonemizer: Phonemizer, limits: Limits) -> Sheet:

@@ -10,10 +10,11 @@ import numpy as np
 
 from jam.lyrics import pace
 from jam.lyrics.elastic import place
-from jam.lyrics.layout import NOTHING, SLOT, Row
+from jam.lyrics.layout import NOTHING, Row
 from jam.lyrics.pace import Beat
 from jam.lyrics.sheet import Sheet
 from jam.lyrics.syllables import Sung
+from jam.timing import SLOT_SECONDS
 
 PULL = 0.25  # of a syllable: a stressed one moves to the beat no further
 
@@ -65,7 +66,7 @@ def _pull(points: np.ndarray, row: Row, index: int, word: Sung, beat: Beat) -> N
     if start in row.nails or before in row.nails:
         return
     syllable = (points[end] - points[start]) / word.syllables
-    grid = min((beat.seconds / part for part in pace.PARTS), key=lambda length: abs(math.log(length / max(syllable, SLOT))))
+    grid = min((beat.seconds / part for part in pace.PARTS), key=lambda length: abs(math.log(length / max(syllable, SLOT_SECONDS))))
     onset = points[start] + syllable * word.stressed
     on_beat, on_grid = _nearest(onset, beat.seconds), _nearest(onset, grid)
     shift = (on_beat if abs(on_beat - onset) <= grid / 2 else on_grid) - onset

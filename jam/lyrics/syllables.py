@@ -9,7 +9,9 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-MARKS = ".,?!:;"  # that may end a word
+from jam.lyrics.spoken import MARKS
+
+LEAST_SYLLABLE = 0.12  # seconds; nobody sings faster for long
 PRIMARY, SECONDARY = "\u02c8\u02cc"  # before a stressed syllable
 
 _SMALL = """

@@ -8,12 +8,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 from jam.files import parse_json, read_bytes, write_whole
-from jam.lyrics.formats import detection, lrc, plain, subtitles, table, timed_json
+from jam.lyrics.formats import detection, lrc, midi, musicxml, plain, subtitles, table, textgrid, timed_json
 from jam.lyrics.formats.encoding import decode
+from jam.lyrics.formats.stamps import check_order
 from jam.lyrics.formats.timed_json import parse, parse_sheet, write_json
 from jam.lyrics.sheet import Sheet, of_words
 from jam.lyrics.words import Word
@@ -79,7 +79,7 @@ def write(path: str | Path, sheet: Sheet, format: str | None = None) -> Path:
         if name in CUES and not sheet.words:
             raise ValueError(f"there are no words, and {name} holds nothing else; write .json or .txt")
         if name not in UNORDERED:
-            _check_order(sheet)
+            check_order(sheet.words)
         content = _writer(name)(sheet)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
@@ -110,15 +110,6 @@ def detect(content: bytes, name: str = "") -> str:
     return detection.of_bytes(content) or detection.of_text(decode(content, name or "content")[0], name)
 
 
-def _check_order(sheet: Sheet) -> None:
-    """Raises ValueError where words are not in the order of their times, which most formats cannot hold."""
-    timed = [word for word in sheet.words if word.start is not None]
-    for former, word in pairwise(timed):
-        assert former.start is not None and word.start is not None
-        if word.start < former.start:
-            raise ValueError(f"{word.word!r} at {word.start:g} s comes after {former.word!r} at {former.start:g} s; mend it: check --fix")
-
-
 def _known(format: str | None) -> str | None:
     if format is not None and format not in NAMES:
         raise ValueError(f"no format of lyrics is called {format!r}; choose {', '.join(NAMES)}")
@@ -126,8 +117,6 @@ def _known(format: str | None) -> str | None:
 
 
 def _of_bytes(name: str, content: bytes, where: str) -> Sheet:
-    from jam.lyrics.formats import midi, musicxml
-
     return midi.read(content, where) if name == "midi" else musicxml.read(content, where)
 
 
@@ -135,15 +124,12 @@ def _of_text(name: str, text: str, where: str) -> Sheet:
     """The sheet of a text in the format `name`."""
     if name == "json":
         return parse_sheet(parse_json(text, where, "a list of words, or [] for an instrumental"), where)
-    if name == "textgrid":
-        from jam.lyrics.formats import textgrid
-
-        return textgrid.read(text, where)
     readers: dict[str, Callable[[str, str], Sheet]] = {
         "lrc": lrc.read,
         "srt": subtitles.read_srt,
         "vtt": subtitles.read_vtt,
         "ass": subtitles.read_ass,
+        "textgrid": textgrid.read,
         "csv": table.read,
         "tsv": table.read,
         "text": plain.read,
@@ -152,17 +138,15 @@ def _of_text(name: str, text: str, where: str) -> Sheet:
 
 
 def _writer(name: str) -> Callable[[Sheet], str | bytes]:
-    if name in ("textgrid", "musicxml", "midi"):
-        from jam.lyrics.formats import midi, musicxml, textgrid
-
-        binary: dict[str, Callable[[Sheet], str | bytes]] = {"textgrid": textgrid.write, "musicxml": musicxml.write, "midi": midi.write}
-        return binary[name]
     writers: dict[str, Callable[[Sheet], str | bytes]] = {
         "json": timed_json.write,
         "lrc": lrc.write,
         "srt": subtitles.write_srt,
         "vtt": subtitles.write_vtt,
         "ass": subtitles.write_ass,
+        "textgrid": textgrid.write,
+        "musicxml": musicxml.write,
+        "midi": midi.write,
         "csv": table.write,
         "tsv": table.write_tsv,
         "text": plain.write,
