@@ -240,8 +240,9 @@ def _infer(settings: InferConfig, state: PartialState, device: torch.device) -> 
     for outcome in outcomes:
         if outcome.stopped is not None:
             raise outcome.stopped
-    for line in (line for outcome in outcomes[1:] for line in outcome.told):
-        log.warning("%s", line)  # the first process has told its own
+    for line in dict.fromkeys(line for outcome in outcomes[1:] for line in outcome.told):
+        if line not in outcomes[0].told:  # the first process has told its own, and takes of one song may be another's
+            log.warning("%s", line)
     failed = {name: problem for outcome in outcomes for name, problem in outcome.failed.items()}
     problems = dict.fromkeys([entry.problem for entry in entries if entry.problem is not None] + list(failed.values()))
     if state.is_main_process:
