@@ -192,7 +192,7 @@ def plan_(given: argparse.Namespace) -> int:
         formats.format_of(given.output, given.to)
     sheet, phonemizer = _read(given), _phonemizer(given)
     _tell(given.input, sheet.remarks)
-    if sheet.timing == "words":
+    if sheet.words and sheet.timing == "words":
         _tell(given.input, ["all its words have times, which are kept"])
     planned = _planned(sheet, given, phonemizer)
     if given.phonemes:
