@@ -1,0 +1,49 @@
+"""What a measure is, and what a song has of it. Each file of this room that measures lists its measures as `MEASURES`.
+
+A measure that several instruments give carries the instrument after an @: `lyrics.wer@pocketsphinx`, `timing.onset_ms@judge`.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Better = Literal["lower", "higher", "neither"]
+Pooling = Literal["mean", "median"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure: how it is written, which way is better, where it comes from and what it cannot tell.
+
+    `pooled` says what a set of songs has of it: the mean of its songs' values, each by its weight, or the median of all their samples.
+    """
+
+    name: str  # room.name, such as timing.onset_ms
+    label: str  # as people read it, such as onset error
+    unit: str  # ms, s, %, LUFS, dB, or nothing
+    better: Better
+    pooled: Pooling
+    meaning: str  # the definition, in a sentence or two
+    source: str  # paper, standard or library
+    limits: str  # what it cannot tell
+
+
+@dataclass(frozen=True)
+class Value:
+    """What one song has of a measure.
+
+    `weight` is how much it counts in a mean (of a share of words: how many words); `samples` are what a median pools.
+    """
+
+    value: float
+    weight: float = 1.0
+    samples: tuple[float, ...] = ()
+
+
+def base(name: str) -> str:
+    """A measure's name without its instrument: `lyrics.wer` of `lyrics.wer@pocketsphinx`."""
+    return name.partition("@")[0]
+
+
+def by(name: str, instrument: str) -> str:
+    """A measure's name with the instrument that gave it."""
+    return f"{name}@{instrument}"
