@@ -39,6 +39,10 @@ class Value:
     samples: tuple[float, ...] = ()
 
 
+class Absent(ValueError):
+    """Something optional is not on this machine. Its text says in a line what is not measured, and what to install or fetch."""
+
+
 def base(name: str) -> str:
     """A measure's name without its instrument: `lyrics.wer` of `lyrics.wer@pocketsphinx`."""
     return name.partition("@")[0]
