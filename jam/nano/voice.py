@@ -103,24 +103,31 @@ def spoken_phones(word: str, voice: str = "rms") -> tuple[str, ...]:
     return tuple({"ax": "AH", "axr": "ER", "ix": "IH"}.get(name, name.upper()) for name in names)
 
 
+@functools.lru_cache(maxsize=4000)
+def sounds(word: str, voice: str = "rms") -> tuple[np.ndarray, tuple[Phone, ...], float]:
+    """flite's 16 kHz speech of `word` (N,) without silence around it, its phones and seconds. ValueError for a word of no sound."""
+    samples, phones = speak(word, voice)
+    heard = [phone for phone in phones if phone.name not in SILENCES]
+    if not heard:
+        raise ValueError(f"flite says nothing for the word {word!r}; write it as it sounds")
+    first, last = heard[0].start, min(heard[-1].end, len(samples) / VOICE_RATE)
+    part = np.ascontiguousarray(samples[int(first * VOICE_RATE) : int(last * VOICE_RATE) + 1])
+    inside = tuple(Phone(p.name, max(0.0, p.start - first), min(p.end, last) - first) for p in heard if p.start < last)
+    return part, inside, last - first
+
+
 @functools.lru_cache(maxsize=1500)
 def analyse(word: str, voice: str = "rms") -> SpokenWord:
     """WORLD's analysis of `word` without the silence around it. ValueError for a word of no sound."""
     import pyworld
 
-    samples, phones = speak(word, voice)
-    sounds = [phone for phone in phones if phone.name not in SILENCES]
-    if not sounds:
-        raise ValueError(f"flite says nothing for the word {word!r}; write it as it sounds")
-    first, last = sounds[0].start, min(sounds[-1].end, len(samples) / VOICE_RATE)
-    part = np.ascontiguousarray(samples[int(first * VOICE_RATE) : int(last * VOICE_RATE) + 1])
+    part, phones, seconds = sounds(word, voice)
     coarse, times = pyworld.dio(part, VOICE_RATE, f0_floor=60, f0_ceil=500)
     f0 = pyworld.stonemask(part, coarse, times, VOICE_RATE)
     power = pyworld.cheaptrick(part, f0, times, VOICE_RATE)
     aperiodicity = pyworld.d4c(part, f0, times, VOICE_RATE)
-    inside = tuple(Phone(p.name, max(0.0, p.start - first), min(p.end, last) - first) for p in sounds if p.start < last)
     log_spectrum = np.log(power + 1e-12).astype(np.float32)
-    return SpokenWord(f0, log_spectrum, aperiodicity.astype(np.float32), inside, last - first)
+    return SpokenWord(f0, log_spectrum, aperiodicity.astype(np.float32), phones, seconds)
 
 
 def phone_edges(phones: Sequence[Phone], seconds: float) -> np.ndarray:
