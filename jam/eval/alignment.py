@@ -34,8 +34,9 @@ class Emissions:
 
     def cut(self, start: float, end: float) -> "Emissions":
         """The frames between two moments, at least one, still at their own times."""
-        low = min(max(round((start - self.first) / self.frame), 0), len(self.scores) - 1)
-        high = max(round((end - self.first) / self.frame), low + 1)
+        edge = self.first - self.frame / 2
+        low = min(max(round((start - edge) / self.frame), 0), len(self.scores) - 1)
+        high = max(round((end - edge) / self.frame), low + 1)
         return Emissions(self.scores[low:high], self.frame, self.first + low * self.frame, self.blank, self.silence)
 
 
@@ -46,6 +47,11 @@ class Found:
     start: float
     end: float
     confidence: float
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the word is enough like itself to count as found."""
+        return self.confidence >= LEAST_CONFIDENCE
 
 
 @dataclass(frozen=True)
@@ -73,14 +79,21 @@ _Row = tuple[int, float, int, float, float, float, int]  # one of each of a grap
 
 
 def align(emissions: Emissions, words: Sequence[Sequence[int]]) -> Alignment:
-    """Where each of `words` (token codes) is sung; a word without tokens is not to be found. Nothing is refused: no frames find nothing."""
-    asked = [list(word) for word in words]
+    """Where each of `words` (token codes) is sung; a word without tokens is not to be found. Nothing is refused: no frames find nothing.
+
+    Words that come out unlike themselves are taken away and the rest is placed anew, since they had pushed their neighbours aside.
+    """
+    found: list[Found | None] = [None] * len(words)
+    places = [place for place, tokens in enumerate(words) if len(tokens)]
     if not len(emissions.scores):
-        return Alignment((None,) * len(asked), ())
-    graph = _graph([[tokens for tokens in asked if tokens]], emissions.blank, SKIP_PRICE)
-    path = _trace(_emitted(emissions, graph), graph)
-    places = [place for place, tokens in enumerate(asked) if tokens]
-    found: list[Found | None] = [None] * len(asked)
+        return Alignment(tuple(found), ())
+    while True:
+        graph = _graph([[list(words[place]) for place in places]], emissions.blank, SKIP_PRICE)
+        path = _trace(_emitted(emissions, graph), graph)
+        kept = [place for number, place in enumerate(places) if (one := _found(emissions, graph, path, number)) and one.is_sure]
+        if len(kept) == len(places):
+            break
+        places = kept
     for number, place in enumerate(places):
         found[place] = _found(emissions, graph, path, number)
     return Alignment(tuple(found), tuple(_extra(emissions, graph, path)))
@@ -124,7 +137,7 @@ def _graph(lyrics: Sequence[Sequence[Sequence[int]]], blank: int | None, skip: f
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a word stands: after which gap, as which word, whether it may follow the last one without a gap; prices of words passed over."""
+    """Where a word stands: after which gap, as which word, whether right after the last one; prices of passing over words beside it."""
 
     gap: int
     number: int
@@ -182,15 +195,13 @@ def _trace(emitted: np.ndarray, graph: _Graph) -> np.ndarray:
 
 
 def _found(emissions: Emissions, graph: _Graph, path: np.ndarray, number: int) -> Found | None:
-    """The place of word `number` on a path; None where it is passed over, or where hardly any of it is heard."""
+    """The place of word `number` on a path; None where it is passed over."""
     frames = np.flatnonzero(graph.word[path] == number)
     if not len(frames):
         return None
     below = emissions.scores[frames, graph.codes[path[frames]]] - emissions.scores[frames].max(1)
     states = path[frames]
     confidence = float(np.mean([below[states == state].mean() for state in np.unique(states)]))
-    if confidence < LEAST_CONFIDENCE:
-        return None
     edge = emissions.first - emissions.frame / 2
     return Found(float(edge + frames[0] * emissions.frame), float(edge + (frames[-1] + 1) * emissions.frame), confidence)
 

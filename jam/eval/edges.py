@@ -17,7 +17,7 @@ _FOUND = "Words that the aligner does not find have no error: read it beside cov
 MEASURES = (
     Measure(
         "timing.onset_ms", "word onset error", "ms", "lower", "median",
-        "Distance of each found word's start from the start that was asked for, by forced alignment of the lyrics alone; the median of all words.",
+        "Distance of each found word's start from the start asked for, by forced alignment of the lyrics alone; the median of all words.",
         "forced alignment (Viterbi); onset errors as in Jam-Align and MIREX lyrics-to-audio alignment", _FOUND,
     ),
     Measure(
@@ -32,7 +32,8 @@ MEASURES = (
     ),
     Measure(
         "timing.rhythm_ms", "rhythm error", "ms", "lower", "median",
-        "The onset error after the song's own median lag is taken off.", "forced alignment (Viterbi)", "A drift over the song counts in full.",
+        "The onset error after the song's own median lag is taken off.", "forced alignment (Viterbi)",
+        "A drift over the song counts in full.",
     ),
     *(
         Measure(

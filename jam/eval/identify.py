@@ -13,14 +13,14 @@ MARGIN = 0.25  # seconds heard before a line's first word and after its last
 MEASURES = (
     Measure(
         "lyrics.line", "line identified", "%", "higher", "mean",
-        "Share of lines whose own words fit what is heard while they should be sung better than each of N - 1 other lines do (N = 50, from the "
-        "benchmark's other lines, those of like length first).",
+        "Share of lines whose own words fit what is heard while they should be sung better than each of N - 1 other lines do (N = 50, "
+        "from the benchmark's other lines, those of like length first).",
         "forced alignment scores over closed sets, as in speaker and keyword identification",
         "It saturates: a line may be told from 49 others long before a listener understands it. Chance is 1 in N.",
     ),
     Measure(
         "lyrics.margin", "line margin", "nats/frame", "higher", "mean",
-        "By how much a line's own words fit better than the best of the others: mean log-probability a frame. Below 0: another fits better.",
+        "By how much a line's own words fit better than the best of the others, in mean log-probability a frame; below 0 another is best.",
         "as line identified", "Its size depends on the network that listens; compare only within one report, beside its controls.",
     ),
 )  # fmt: skip
@@ -41,14 +41,16 @@ class SpokenLine:
 
 
 def rivals(line: SpokenLine, others: Sequence[SpokenLine], count: int, seed: int) -> list[SpokenLine]:
-    """`count` of `others` (all if there are fewer) that are not the line itself: drawn from the twice as many that are most like it in length."""
+    """`count` of `others` (all, if fewer) that are not the line itself: drawn from the twice as many that are most like it in length."""
     different = {other.words: other for other in others if other.words != line.words and other.size}
     near = sorted(different.values(), key=lambda other: abs(other.size - line.size))[: 2 * count]
     drawn = np.random.default_rng([seed, line.size]).permutation(len(near))[:count]
     return [near[int(place)] for place in sorted(drawn)]
 
 
-def measure(emissions: Emissions, lines: Sequence[SpokenLine], others: Sequence[SpokenLine], count: int = 50, seed: int = 0) -> dict[str, Value]:
+def measure(
+    emissions: Emissions, lines: Sequence[SpokenLine], others: Sequence[SpokenLine], count: int = 50, seed: int = 0
+) -> dict[str, Value]:
     """Line identification of one song among `count` lines each; empty where it has no lines, or there is nothing to tell them from.
 
     A line that is not to be found at all (no times) counts as not identified, and has no margin.
