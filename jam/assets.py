@@ -67,6 +67,25 @@ def fetch(asset: Asset, local: str | Path | None = None, offline: bool | None = 
     return _verified(asset, path)
 
 
+def fetch_dataset(repo: str, revision: str = "main", timeout: float = REACH_SECONDS) -> Path:
+    """The folder of a dataset of the hub, from its cache, else fetched whole. Raises OSError, in one line, where it is not to be had."""
+    from huggingface_hub import snapshot_download
+
+    asked = {"repo_id": repo, "repo_type": "dataset", "revision": revision, "cache_dir": _cache(), "endpoint": _endpoint()}
+    try:
+        return Path(snapshot_download(**asked, local_files_only=True))
+    except OSError:
+        pass
+    advice = f"with a network run 'hf download {repo} --repo-type dataset --revision {revision}', or name a copy of it on this machine"
+    if not reachable(timeout):
+        raise ConnectionError(f"the dataset {repo} is not in the hub's cache and {_endpoint()} did not answer; {advice}")
+    try:
+        return Path(snapshot_download(**asked, etag_timeout=REACH_SECONDS))
+    except OSError as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ConnectionError(f"the dataset {repo} could not be fetched from {_endpoint()} ({reason}); {advice}") from error
+
+
 def locate(source: str | Path | Asset, known: Asset) -> Path:
     """The file a door should open: `known` at a path of the user's, or an asset that is fetched. Raises what `fetch` raises."""
     return fetch(source) if isinstance(source, Asset) else fetch(known, source)

@@ -364,7 +364,7 @@ class Run:
         try:
             songs = singer.sing_batch(plans, progress)
             seconds = round((time.perf_counter() - began) / len(songs), 3)
-            facts = {"seed": self.settings.seed, "seconds_to_sing": seconds, "process": self.process}
+            facts = {"seed": self.settings.seed, "model": self.fingerprint, "seconds_to_sing": seconds, "process": self.process}
             for song in songs:
                 self.folder.write(song, keys[song.request.name], facts)
         except ValueError as error:

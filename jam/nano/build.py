@@ -1,9 +1,9 @@
 """Makes the embedded model, stage by stage: `python -m jam.nano.build stage=all work=DIR`.
 
-Stages in order: corpus (songs into WORK/songs), codec, style and phonemizer (into the bundle), shards (into WORK/shards), pretrain and sft
-(checkpoints in WORK; the same `jam.train` that everybody runs), bundle (the network into the bundle), clips (into `inputs/clips`). Each
-goes on where it was stopped and is remade from the seed alone. This file knows the order and the folders; the work is done in the files
-beside it.
+Stages in order: corpus (songs into WORK/songs), codec, style, phonemizer and judge (into the bundle), shards (into WORK/shards), pretrain
+and sft (checkpoints in WORK; the same `jam.train` that everybody runs), bundle (the network into the bundle), clips (into `inputs/clips`),
+benchmark (songs to measure with, into WORK/benchmark). Each goes on where it was stopped and is remade from the seed alone. This file knows
+the order and the folders; the work is done in the files beside it.
 """
 
 import dataclasses
@@ -95,6 +95,21 @@ def bundle(settings: BuildSettings) -> None:
     bundle.write_checksums(Path(settings.bundle))
 
 
+def judge(settings: BuildSettings) -> None:
+    """Teaches the judge of the evaluation and puts it into the bundle."""
+    from jam.nano import bundle, judge
+
+    judge.make(Path(settings.work), Path(settings.bundle), judge.Recipe(seed=settings.seed), settings.workers)
+    bundle.write_checksums(Path(settings.bundle))
+
+
+def benchmark(settings: BuildSettings) -> None:
+    """Renders the songs that the singer is measured with, into WORK/benchmark."""
+    from jam.nano import benchmark
+
+    benchmark.make(Path(settings.work) / "benchmark", singer=settings.voice, workers=settings.workers)
+
+
 def clips(settings: BuildSettings) -> None:
     """Renders the style clips of the songs in `inputs/`."""
     from jam.nano import clips
@@ -119,7 +134,7 @@ def _train(settings: BuildSettings, name: str, stage: str, *words: str) -> None:
 
 
 STAGES: dict[str, Callable[[BuildSettings], None]] = {
-    stage.__name__: stage for stage in (corpus, codec, style, phonemizer, shards, pretrain, sft, bundle, clips)
+    stage.__name__: stage for stage in (corpus, codec, style, phonemizer, judge, shards, pretrain, sft, bundle, clips, benchmark)
 }
 
 
