@@ -33,6 +33,8 @@ COLOURS = {
 }
 """By kind of section, as `jam.lyrics.sheet.KINDS` names them."""
 NO_SECTION = "#5b7fa8"
+ASKED, SUNG = "#3b7dd8", "#e07b1a"
+HEARD_INCHES = 3.6
 
 HOP, WINDOW, MELS = 512, 2048, 96
 RANGE_DB = 80.0
@@ -63,6 +65,37 @@ def draw(path: str | Path, samples: Tensor, words: Sequence[Word], title: str) -
     _mark(axes, words, MELS)
     axes.set(xlabel="seconds", ylabel="mel band", xlim=(0, seconds))
     axes.set_title(title, parse_math=False)
+    return _write(path, figure)
+
+
+def draw_heard(path: str | Path, samples: Tensor, asked: Sequence[Word], sung: Sequence[Word], title: str) -> Path:
+    """Writes the PNG of a song with two lanes of words below it: those asked for, and those that were found, at their times.
+
+    A line joins each word found to the one asked for; the more it slants the further it is off. `samples` are (channels, N) at 44.1 kHz,
+    words in seconds, either may have none. Raises OSError as `draw`.
+    """
+    from matplotlib.figure import Figure
+
+    seconds = max(samples.shape[-1] / SAMPLE_RATE, *(word.end for word in (*asked, *sung)), 1.0)
+    width = _width(seconds)
+    figure = Figure(figsize=(width, HEARD_INCHES), dpi=80)
+    left, across = 0.55 / width, 1 - 0.7 / width
+    levels = mel_spectrogram(samples).numpy()
+    upper = figure.add_axes((left, 0.43, across, 0.48))
+    extent = (0, samples.shape[-1] / SAMPLE_RATE, 0, MELS)
+    upper.imshow(levels, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=-RANGE_DB, vmax=0, interpolation="nearest")
+    upper.set(xlim=(0, seconds), xticks=[], yticks=[], facecolor="black")
+    upper.set_title(title, parse_math=False, loc="left", fontsize=10)
+    lower = figure.add_axes((left, 0.1, across, 0.32))
+    lower.set(xlim=(0, seconds), ylim=(0, 3.2), yticks=[2.6, 0.6], yticklabels=["asked", "sung"])
+    lower.tick_params(labelsize=8, length=0)
+    for side in ("top", "left", "right"):
+        lower.spines[side].set_visible(False)
+    letter = seconds * 0.085 / (width * across)  # about as wide, in seconds
+    _lane(lower, asked, ASKED, 2.2, letter)
+    _lane(lower, sung, SUNG, 0.2, letter)
+    joined = [((asked[a].start, 2.2), (sung[b].start, 1.0)) for a, b in _joined(asked, sung)]
+    _add_lines(lower, joined)
     return _write(path, figure)
 
 
@@ -377,6 +410,37 @@ def _boxes_for_letters() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")
         yield
+
+
+def _lane(axes: Any, words: Sequence[Word], colour: str, bottom: float, letter: float) -> None:
+    """Words as bars 0.8 high, each with its text where this ends before the next word's begins, alternately high and low."""
+    bars = [(word.start, max(word.end - word.start, 0.01)) for word in words]
+    axes.broken_barh(bars, (bottom, 0.8), color=colour, alpha=0.35, linewidth=0)
+    axes.vlines([word.start for word in words], bottom, bottom + 0.8, color=colour, linewidth=1.2)
+    free = [0.0, 0.0]  # from when on there is room in the upper and the lower row
+    for word in words:
+        row = 0 if free[0] <= word.start else 1
+        if free[row] > word.start:
+            continue  # its bar is drawn all the same
+        text = word.word or word.phoneme or ""
+        free[row] = word.start + (len(text) + 1) * letter
+        height = bottom + (0.57 if row == 0 else 0.18)
+        axes.text(word.start + letter / 3, height, text, fontsize=8, va="center", parse_math=False, clip_on=True)
+
+
+def _joined(asked: Sequence[Word], sung: Sequence[Word]) -> Iterator[tuple[int, int]]:
+    """Which word asked for each word sung is, by index: their texts in order."""
+    from difflib import SequenceMatcher
+
+    matcher = SequenceMatcher(None, [word.word for word in asked], [word.word for word in sung], autojunk=False)
+    for block in matcher.get_matching_blocks():
+        yield from ((block.a + step, block.b + step) for step in range(block.size))
+
+
+def _add_lines(axes: Any, lines: Sequence[tuple[tuple[float, float], tuple[float, float]]]) -> None:
+    from matplotlib.collections import LineCollection
+
+    axes.add_collection(LineCollection(list(lines), colors="#777777", linewidths=0.8))
 
 
 def _width(seconds: float) -> float:
