@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from jam import audio
 from jam.eval.alignment import Emissions
+from jam.lyrics.words import Word
 
 FILE = "judge.safetensors"
 SILENCE = "sil"
@@ -123,9 +124,9 @@ class Judge:
         scores = (logits.log_softmax(-1) - PRIOR_WEIGHT * self.net.prior).log_softmax(-1)
         return Emissions(scores.float().cpu().numpy(), FRAME, FRAME / 2, silence=self._codes[SILENCE])
 
-    def spell(self, ipa: str) -> list[int]:
-        """The judge's sounds for a word's `ipa`; marks of stress, length and punctuation are left out, unknown symbols too."""
-        return [self._codes[sound] for sound in sounds(ipa)]
+    def spell(self, word: Word) -> list[int]:
+        """The judge's sounds for a word's phoneme (IPA); marks of stress, length and punctuation are left out, unknown symbols too."""
+        return [self._codes[sound] for sound in sounds(word.phoneme or "")]
 
     def write(self, emissions: Emissions) -> list[str]:
         """The sounds that were heard, each once as long as it lasts, silence left out; those of a single frame are taken for slips."""

@@ -43,7 +43,8 @@ def make(folder: Path, count: int = 50, singer: str = "rms", workers: int = 2, s
 
 def chosen(count: int, singer: str, seed: int = SEED) -> list[int]:
     """The seeds of the first `count` songs that are long enough; nothing else decides."""
-    found, number = [], seed
+    found: list[int] = []
+    number = seed
     while len(found) < count:
         if LENGTHS[0] <= written(number, singer).seconds <= LENGTHS[1]:
             found.append(number)

@@ -35,8 +35,8 @@ CODED_EACH = 4  # every so many songs are heard through the codec, which takes l
 class Recipe:
     """How the judge is taught."""
 
-    steps: int = 3500
-    batch: int = 32
+    steps: int = 1600
+    batch: int = 24
     rate: float = 2e-3  # learning rate at its height
     seed: int = 0
 
