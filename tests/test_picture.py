@@ -7,7 +7,7 @@ import torch
 
 from jam.lyrics.sheet import Line, Section, Sheet, SheetWord, of_words
 from jam.lyrics.words import Phone, Word
-from jam.picture import COLOURS, MELS, RANGE_DB, ROW_SECONDS, draw, draw_latent, draw_roll, mel_spectrogram
+from jam.picture import ASKED, COLOURS, MELS, RANGE_DB, ROW_SECONDS, SUNG, draw, draw_heard, draw_latent, draw_roll, mel_spectrogram
 
 WORDS = (Word(0.1, 0.5, "river"), Word(0.5, 0.9, "$moon$"), Word(1.0, 1.0, "月"), Word(1.1, 1.2, "", "luː"))
 
@@ -44,6 +44,36 @@ def test_latents_are_drawn_with_their_words(tmp_path, latents, words):
         warnings.simplefilter("error")
         path = draw_latent(tmp_path / "latent.png", latents, words, "$ 月")
     assert imread(path).shape == (420, 800, 4)
+
+
+def heard(path, samples, asked, found):
+    """The picture of a song with words asked for and found (height, width, 3), drawn without a complaint."""
+    from matplotlib.image import imread
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return imread(draw_heard(path / "heard.png", samples, asked, found, r"5$ \$ 月"))[..., :3]
+
+
+@pytest.mark.parametrize(("asked", "found"), [(WORDS, WORDS[:2]), ((), WORDS), ((), ())])
+def test_what_was_heard_is_drawn_whatever_is_missing(tmp_path, asked, found):
+    assert heard(tmp_path, torch.zeros(2, 100 if found else 44_100), asked, found).shape == (288, 640, 3)
+
+
+def test_words_asked_for_and_words_sung_have_lanes_of_their_own(tmp_path, tone):
+    words = (Word(0.2, 1.0, "river"), Word(1.0, 1.8, "moon"))
+    both = heard(tmp_path, tone(440, 2.0), words, words)
+    only = heard(tmp_path, tone(440, 2.0), words, ())
+    lanes = {name: shown(both, colour) for name, colour in (("asked", ASKED), ("sung", SUNG))}
+    assert 0 < lanes["asked"].min() < lanes["asked"].max() < lanes["sung"].min()
+    assert len(shown(only, SUNG)) == 0 and len(shown(only, ASKED)) > 0
+
+
+def shown(image, colour: str):
+    """The rows of the lower half of a picture in which a bar of a colour lies, by its colour over white."""
+    solid = torch.tensor([int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)])
+    wanted, lower = 1 - 0.35 * (1 - solid), torch.from_numpy(image.copy())[image.shape[0] * 57 // 100 :]
+    return (((lower - wanted).abs().amax(-1) < 0.02).sum(1) > 50).nonzero().flatten()
 
 
 def sung(*texts: str, at: float = 1.0, section: int | None = None, **facts) -> Line:

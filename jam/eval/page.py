@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from html import escape
 
-WIDTH, LEFT, RIGHT = 640, 130, 12  # units of a plot; left is room for names
+WIDTH, LEFT, RIGHT = 460, 112, 28  # units of a plot; left is room for names
 ROW, FOOT = 26, 24
-TICKS = 5
+TICKS = 4
 BELOW, ABOVE = "\u2193", "\u2191"  # arrows
 DASH = "\u2013"
 
@@ -33,6 +33,8 @@ a { color: var(--c0); } small, .soft { color: var(--soft); font-size: 0.82em; }
 th, td { text-align: left; padding: 0.32rem 0.7rem 0.32rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { font-weight: 600; } td.number, th.number { text-align: right; white-space: nowrap; }
 tr.room th { padding-top: 1.1rem; color: var(--soft); }
+th:first-child, td:first-child { position: sticky; left: 0; background: var(--ground); }
+article th:first-child, article td:first-child { background: var(--panel); }
 td small { display: block; } tr.bad td { color: var(--bad); }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.5rem, 1fr)); gap: 0.7rem; margin: 1rem 0; }
 .card { background: var(--panel); border: 1px solid var(--line); border-radius: 8px; padding: 0.7rem 0.9rem; }
