@@ -104,7 +104,7 @@ def read_benchmark(path: str | Path) -> list[Item | Unread]:
     """The items of a benchmark, in order.
 
     Raises ValueError, in one line, for a file or folder that is missing, broken as a whole or empty, and Absent for a Parquet file where
-    pandas and pyarrow are not installed.
+    pyarrow is not installed.
     """
     path = Path(path)
     if path.is_dir():
@@ -156,6 +156,16 @@ def candidates(items: Sequence[Item], folder: str | Path) -> list[Candidate]:
     strays = [path.name for name, path in songs.items() if name not in named]
     if strays:
         log.warning("%s: %d not measured, as no item of the benchmark is so named: %s", folder, len(strays), _few(strays))
+    return found
+
+
+def audio_files(folder: str | Path) -> list[Path]:
+    """The audio of a folder, in the order of its names. Raises ValueError for a folder that is missing or has none."""
+    if not Path(folder).is_dir():
+        raise ValueError(f"{folder}: no such folder; name one of audio files")
+    found = list(_audio_in(_audio_folder(Path(folder))).values())
+    if not found:
+        raise ValueError(f"{folder}: holds no audio; name a folder of {', '.join(suffix[1:] for suffix in AUDIO)}")
     return found
 
 
@@ -280,16 +290,15 @@ def _of_table(path: Path, delimiter: str) -> list[Any]:
 
 def _of_parquet(path: Path) -> list[Any]:
     try:
-        import pandas
         import pyarrow
+        from pyarrow import parquet
     except ImportError as error:
-        raise Absent(f"{path}: not read, as {error.name} is not installed; pip install pandas pyarrow, or save it as .jsonl") from error
-    read_bytes(path, "benchmark")
+        raise Absent(f"{path}: not read, as pyarrow is not installed; pip install pyarrow, or save the benchmark as .jsonl") from error
+    content = read_bytes(path, "benchmark")
     try:
-        table = pandas.read_parquet(path)
-    except (OSError, ValueError, pyarrow.ArrowException) as error:
+        return parquet.read_table(io.BytesIO(content)).to_pylist()
+    except (OSError, pyarrow.ArrowException) as error:
         raise ValueError(f"{path}: not Parquet that can be read ({str(error).splitlines()[0]}); save it again, or as .jsonl") from error
-    return [json.loads(line) for line in table.to_json(orient="records", lines=True, default_handler=str).splitlines()]
 
 
 def _tell_unknown(path: Path, rows: Sequence[Any]) -> None:

@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import logging
+import math
 import multiprocessing
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from html import escape
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from jam import audio, picture
@@ -56,7 +58,7 @@ def write(folder: str | Path, evaluation: Evaluation, sound: bool = True, spectr
     songs = evaluation.conditions[0].songs if evaluation.conditions else ()
     lie = _lay_beside(folder / FILES, [song for song in songs if song.problem is None and song.audio], sound, spectrograms, workers)
     named = _named(evaluation)
-    data = results.to_json(evaluation) | {"measures": [asdict(measure) for measure in _defined(named)]}
+    data = results.to_json(evaluation) | {"measures": [_as_json(measure) for measure in _defined(named)]}
     write_whole(folder / results.FILE, (json.dumps(data, ensure_ascii=False, allow_nan=False) + "\n").encode())
     write_whole(folder / TABLE, _as_table(evaluation, named).encode())
     return write_whole(folder / HTML, _as_page(evaluation, named, lie).encode())
@@ -95,6 +97,11 @@ def _named(evaluation: Evaluation) -> dict[str, Measure]:
 def _defined(named: Mapping[str, Measure]) -> list[Measure]:
     """Each measure once, whatever its instruments."""
     return list({measure.name: measure for measure in named.values()}.values())
+
+
+def _as_json(measure: Measure) -> dict[str, Any]:
+    """A measure's definition, without bounds that are none."""
+    return {key: value for key, value in asdict(measure).items() if not isinstance(value, float) or math.isfinite(value)}
 
 
 def _lay_beside(folder: Path, songs: Sequence[SongResult], sound: bool, spectrograms: bool, workers: int) -> dict[str, Beside]:

@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+import sys
 
 import pytest
 import torch
@@ -171,11 +172,29 @@ def test_what_is_not_there_is_refused_in_a_line(tmp_path):
         candidates([], tmp_path / "no")
 
 
-def test_parquet_without_its_packages_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "pandas", None)
+def test_parquet_without_its_package_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     (tmp_path / "b.parquet").write_bytes(b"PAR1")
-    with pytest.raises(Absent, match="pip install pandas pyarrow"):
+    with pytest.raises(Absent, match="pip install pyarrow"):
         read_benchmark(tmp_path / "b.parquet")
+
+
+def test_parquet_is_read_where_its_package_is_there(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    sounded(tmp_path / "data" / "a.wav")
+    rows = [
+        {"id": "a", "lyrics": TIMED, "duration": 20.0, "bpm": None, "audio": {"bytes": b"\x00\xff", "path": "a.wav"}},
+        {"id": "b", "lyrics": [], "duration": None, "bpm": 90.5, "audio": None},
+    ]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "data" / "test.parquet")
+    first, second = read_benchmark(tmp_path / "data" / "test.parquet")
+    assert (first.duration, first.bpm, len(first.sheet.words)) == (20.0, None, 2)
+    assert (second.duration, second.bpm, len(second.sheet.words)) == (None, 90.5, 0)
+    assert jame(tmp_path)[0].reference == tmp_path / "data" / "a.wav"
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(ValueError, match="not Parquet"):
+        read_benchmark(tmp_path / "bad.parquet")
 
 
 def test_a_misspelled_key_is_warned_of_once(tmp_path, caplog):
