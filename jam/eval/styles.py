@@ -9,7 +9,7 @@ import functools
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -20,9 +20,11 @@ from jam.eval.benchmark import Item
 from jam.eval.keys import Key
 from jam.eval.measures import Measure, Value, by
 from jam.lyrics.tempo import UNHEARD, tempo_of
-from jam.song import StyleEncoder
 from jam.style.clip import clip
 from jam.timing import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    from jam.song import StyleEncoder
 
 CLIP_SECONDS = 30.0  # of a style clip or a recording that are heard
 SHORTEST = 0.5  # seconds in which encoders hear a style
