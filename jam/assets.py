@@ -9,6 +9,7 @@ import threading
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 BUNDLE = Path(os.environ.get("JAM_NANO") or Path(__file__).resolve().parent.parent / "externals" / "nano")  # the embedded model
@@ -71,16 +72,16 @@ def fetch_dataset(repo: str, revision: str = "main", timeout: float = REACH_SECO
     """The folder of a dataset of the hub, from its cache, else fetched whole. Raises OSError, in one line, where it is not to be had."""
     from huggingface_hub import snapshot_download
 
-    asked = {"repo_id": repo, "repo_type": "dataset", "revision": revision, "cache_dir": _cache(), "endpoint": _endpoint()}
+    fetched = partial(snapshot_download, repo, repo_type="dataset", revision=revision, cache_dir=_cache(), endpoint=_endpoint())
     try:
-        return Path(snapshot_download(**asked, local_files_only=True))
+        return Path(fetched(local_files_only=True))
     except OSError:
         pass
     advice = f"with a network run 'hf download {repo} --repo-type dataset --revision {revision}', or name a copy of it on this machine"
     if not reachable(timeout):
         raise ConnectionError(f"the dataset {repo} is not in the hub's cache and {_endpoint()} did not answer; {advice}")
     try:
-        return Path(snapshot_download(**asked, etag_timeout=REACH_SECONDS))
+        return Path(fetched(etag_timeout=REACH_SECONDS))
     except OSError as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ConnectionError(f"the dataset {repo} could not be fetched from {_endpoint()} ({reason}); {advice}") from error

@@ -27,7 +27,7 @@ log = logging.getLogger("jam")
 
 HTML, FILE = "compare.html", "compare.json"
 SURE = 0.05  # a difference of a smaller p is marked
-PER_SYSTEM = ("name", "songs", "output", "overwrite", "workers", "device", "audio", "spectrograms")  # settings that may differ freely
+PER_SYSTEM = ("system", "name", "songs", "output", "overwrite", "workers", "device", "audio", "spectrograms")  # may differ freely
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _warnings(a: Evaluation, b: Evaluation, shared: set[str]) -> Iterator[str]:
     """What makes figures of two evaluations differ though the songs do not."""
     first, second = dict(_flat(a.facts)), dict(_flat(b.facts))
     for fact in dict.fromkeys((*first, *second)):
-        if fact.removeprefix("settings.") not in PER_SYSTEM and first.get(fact) != second.get(fact):
+        if fact.removeprefix("settings.").partition(".")[0] not in PER_SYSTEM and first.get(fact) != second.get(fact):
             yield f"{fact} differs: {_short(str(first.get(fact)), 60)} (A), {_short(str(second.get(fact)), 60)} (B)"
     for name, evaluation in (("A", a), ("B", b)):
         alone = len(_measured(_songs(evaluation)) - shared)

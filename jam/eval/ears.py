@@ -8,9 +8,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, TypeVar
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,9 +24,20 @@ from jam.lyrics.words import Word
 from jam.song import StyleEncoder, load_codec, load_style
 from jam.timing import SAMPLE_RATE
 
+if TYPE_CHECKING:
+    from jam.eval.embeddings import Embedding
+    from jam.eval.recognisers import Recogniser
+
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-Spell = Callable[[Word], list[int]]
+
+
+@dataclass(frozen=True)
+class Aligner:
+    """What hears a recording (samples at a rate in Hz), and how it spells a word in its tokens."""
+
+    hear: Callable[[Tensor, int], Emissions]
+    spell: Callable[[Word], list[int]]
 
 
 @dataclass(frozen=True)
@@ -51,23 +63,41 @@ class Ears:
         return Judge.load(self.settings.alignment.judge_path or assets.BUNDLE, self.device)
 
     @cached_property
-    def aligners(self) -> dict[str, Any]:
-        """By name, what has `hear(samples, rate) -> Emissions` and `spell(word) -> tokens`."""
-        wanted: dict[str, Callable[[], Any]] = {"judge": lambda: self.judge, "ctc": self._load_ctc}
+    def aligners(self) -> dict[str, Aligner]:
+        """By name, those that find words."""
+        wanted = {"judge": lambda: Aligner(self.judge.hear, self.judge.spell), "ctc": self._load_ctc}
         found = {name: self._tried(name, wanted[name]) for name in self.settings.alignment.aligners}
         return {name: aligner for name, aligner in found.items() if aligner is not None}
 
     @cached_property
-    def recognisers(self) -> dict[str, Any]:
+    def recognisers(self) -> dict[str, Recogniser]:
         """By name, those that write words down."""
         names = [name for name in self.settings.lyrics.recognisers if name != "judge"]
-        found = {name: self._tried(name, lambda name=name: self._load_recogniser(name)) for name in names}
+        found = {name: self._tried(name, partial(self._load_recogniser, name)) for name in names}
         return {name: recogniser for name, recogniser in found.items() if recogniser is not None}
 
     @cached_property
     def style(self) -> StyleEncoder:
         """What compares songs with descriptions and clips."""
         return load_style(self.settings.style.encoder, self.settings.style.path, torch.device(self.device))
+
+    @cached_property
+    def embeddings(self) -> dict[str, Embedding]:
+        """By name, those that turn songs into rows for the Fréchet distance."""
+        from jam.eval.embeddings import ClapRows, StyleRows, VggishRows
+
+        s = self.settings
+        wanted: dict[str, Callable[[], Embedding]] = {
+            "style": lambda: StyleRows(self.style, s.style.encoder),
+            "clap": lambda: ClapRows.load(s.sound.clap_path, self.device),
+            "vggish": lambda: VggishRows.load(s.sound.vggish_path, self.device),
+        }
+        found = {name: self._tried(name, wanted[name]) for name in s.sound.embeddings}
+        return {embedding.name: embedding for embedding in found.values() if embedding is not None}
+
+    def rows(self, samples: Tensor) -> dict[str, np.ndarray]:
+        """The rows (w, d) of `samples` (2, N) at 44.1 kHz, by embedding."""
+        return {name: embedding.rows(samples) for name, embedding in self.embeddings.items()}
 
     @cached_property
     def codec(self) -> Any:
@@ -94,7 +124,7 @@ class Ears:
             mean, _ = self.codec.encode(samples[None])
             return self.codec.decode(mean)[0, :, : samples.shape[-1]].float().cpu()
 
-    def _written(self, name: str, recogniser: Any, samples: Tensor, language: str) -> str | None:
+    def _written(self, name: str, recogniser: Recogniser, samples: Tensor, language: str) -> str | None:
         return self._tried(name, lambda: recogniser.write(samples, language).text)
 
     def _tried(self, name: str, load: Callable[[], T]) -> T | None:
@@ -107,19 +137,19 @@ class Ears:
             self.absent[name] = str(error)
             return None
 
-    def _load_ctc(self) -> Any:
-        from jam.eval.ctc import Ctc
+    def _load_ctc(self) -> Aligner:
+        from jam.eval import ctc
 
-        return Ctc.load(self.settings.alignment.ctc_path, self.device)
+        hearer = ctc.Hearer.load(self.settings.alignment.ctc_path or ctc.WAV2VEC2, self.device)
+        return Aligner(hearer.hear, lambda word: hearer.spell(word.word, word.language))
 
-    def _load_recogniser(self, name: str) -> Any:
+    def _load_recogniser(self, name: str) -> Recogniser:
         from jam.eval import recognisers
 
         s = self.settings.lyrics
         if name == "pocketsphinx":
-            return recognisers.Pocketsphinx(self.vocabulary if s.closed_vocabulary else None)
+            texts = self.vocabulary if s.closed_vocabulary else ()
+            return recognisers.Sphinx(texts, lambda words: [self.vocabulary.get(word, "") for word in words])
         if name == "whisper":
-            return recognisers.Whisper.load(s.whisper_path, self.device)
-        return recognisers.FasterWhisper.load(s.faster_whisper_path, self.device)
-
-
+            return recognisers.Whisper.load(s.whisper_path or recognisers.WHISPER, self.device)
+        return recognisers.FasterWhisper.load(s.faster_whisper_path or recognisers.FASTER_WHISPER, str(self.device))

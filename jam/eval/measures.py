@@ -3,6 +3,7 @@
 A measure that several instruments give carries the instrument after an @: `lyrics.wer@pocketsphinx`, `timing.onset_ms@judge`.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,6 +26,8 @@ class Measure:
     meaning: str  # the definition, in a sentence or two
     source: str  # paper, standard or library
     limits: str  # what it cannot tell
+    least: float = -math.inf  # no value can be lower, nor the end of an interval
+    most: float = math.inf
 
 
 @dataclass(frozen=True)

@@ -53,12 +53,9 @@ class StyleSettings:
 
     encoder: str = "nano"  # nano | muq
     path: str | None = None  # null: the embedded one, or the hub
-    seconds: float = 30.0  # of a style clip that count, as inference hears it
 
     def __post_init__(self) -> None:
         _known("style.encoder", (self.encoder,), STYLES)
-        if self.seconds <= 0:
-            raise ValueError(f"style.seconds is {self.seconds}; give seconds above 0")
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,17 @@ import numpy as np
 import pytest
 
 from jam import assets
+from jam.eval import edges, identify
+from jam.eval.alignment import align
+from jam.eval.asked import text_of
+from jam.eval.judge import Judge
+from jam.lyrics.formats import sheet_of
+from jam.lyrics.sheet import of_words
+from jam.lyrics.words import Word
 from jam.model import weights
-from jam.nano import bundle, score, voice
-from jam.song import Singer
+from jam.nano import bundle
+from jam.nano.compose import held_out_lines
+from jam.song import Singer, SongRequest
 from jam.timing import SAMPLE_RATE, Span
 
 
@@ -45,24 +53,22 @@ def test_a_written_model_sings_as_the_trained_one(tmp_path):
     assert all(np.array_equal(before[name].numpy(), after[name].numpy()) for name in before)
 
 
-@pytest.mark.skipif(not voice.available(), reason="flite, which speaks the true clips, is not installed")
-def test_a_listener_finds_the_lines_it_sings():
+def test_the_judge_finds_the_lines_that_the_singer_sings():
     singer = Singer.load("nano")
     singer.settings = replace(singer.settings, max_frames=256, sample=replace(singer.settings.sample, steps=17))
-    tests = score.test_lines(count=3)
-    sing = score.sings(singer)
-    clips = [sing(test.words, len(test.audio) / SAMPLE_RATE) for test in tests]
-    report = score.evaluate(clips, [test.words for test in tests], [test.line for test in tests], rivals=False)
-    assert report.line_by_grammar == 1 and report.edge_ms < 40
-
-
-@pytest.mark.parametrize("word", ["seed=x", "sed=1", "seed"])
-def test_the_score_refuses_words_it_does_not_know(word, caplog):
-    assert score.main([word]) == 1
-    assert len(caplog.messages) == 1 and repr(word) in caplog.messages[0]
-
-
-def test_the_scores_table_has_a_row_for_each_condition():
-    report = score.Report(20, 1.0, 0.95, 12.5, 0.9, 0.4, 0)
-    rows = score.table({"true clip": report, "embedded model": report}).splitlines()
-    assert len(rows) == 3 and "12.5" in rows[1] and rows[2].startswith("embedded model")
+    lines = held_out_lines()[:3]
+    starts = [0.5 + 3.6 * place for place in range(3)]
+    words = [
+        Word(start + 0.4 * place, start + 0.4 * place + 0.37, word)
+        for start, line in zip(starts, lines, strict=True)
+        for place, word in enumerate(line.split())
+    ]
+    song = singer.sing(SongRequest("lines", tuple(words), 11.8, "a cappella, solo male voice"))
+    text = text_of(of_words(words, [len(line.split()) for line in lines]), singer.phonemizer)
+    judge = Judge.load(assets.BUNDLE)
+    others = text_of(sheet_of("\n".join(held_out_lines()), "lines"), singer.phonemizer).spoken_lines(judge.spell)
+    heard = judge.hear(song.audio, SAMPLE_RATE)
+    assert identify.measure(heard, text.spoken_lines(judge.spell), others)["lyrics.line"].value == 100
+    timing = edges.measure(text.asked, align(heard, text.spelled(judge.spell)))
+    assert timing["timing.coverage"].value > 80
+    assert timing["timing.onset_ms"].value < 40

@@ -1,0 +1,276 @@
+"""Evaluation from the command line: `python -m jam.eval.evaluate songs=FOLDER [benchmark=FILE] [config=configs/eval/nano.yaml]`.
+
+A folder of songs, and what was asked of them, in; a report with intervals and controls out. Composes settings, benchmark, instruments
+and report. A song that cannot be measured is a row with its problem; what is optional and missing is told in a line, and the rest goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from jam import __version__, assets, config
+from jam.eval import catalogue, fidelity, frechet, judge, normal, report, sphinx
+from jam.eval.asked import Text, text_of
+from jam.eval.benchmark import Candidate, Item, Unread, audio_files, candidates, jame, read_benchmark
+from jam.eval.ears import Ears
+from jam.eval.measures import Value
+from jam.eval.measuring import CODED, SHUFFLED, SONGS, TRUE, Bench, Job, Measured, Measurer, song_of
+from jam.eval.results import Condition, Estimate, Evaluation, SongResult
+from jam.eval.settings import EvalConfig
+from jam.eval.statistics import estimate
+from jam.files import read_json
+from jam.lyrics.phonemes import Phonemizer
+
+log = logging.getLogger("jam")
+
+SOME_FAILED = 1  # exit status when not every song could be measured
+JAME = "jame"
+CONDITIONS = (SONGS, TRUE, CODED, SHUFFLED)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be measured: jobs, what is the same for all, and the songs that cannot be measured."""
+
+    jobs: tuple[Job, ...]
+    bench: Bench
+    broken: tuple[SongResult, ...]
+
+    @cached_property
+    def vocabulary(self) -> dict[str, str]:
+        """Every word of the benchmark, as recognisers write words, with its IPA."""
+        words = ((sphinx.spelled(word.word), word.phoneme) for text in self.bench.texts for word in text.words)
+        return {said[0]: phoneme for said, phoneme in words if len(said) == 1 and phoneme}
+
+
+def evaluate(settings: EvalConfig) -> Evaluation:
+    """Measures a folder of songs. Raises ValueError or OSError, in one line, for settings, folders and benchmarks that cannot be used."""
+    if settings.songs is None:
+        raise ValueError("songs is not set; name the folder of the songs, such as songs=outputs")
+    phonemizer = Phonemizer.load(settings.phonemizer)
+    work = prepare(settings, phonemizer)
+    measured = list(_measured(settings, work))
+    absent = {name: line for one in measured for name, line in one.absent.items()}
+    conditions = _conditions(settings, work, measured, phonemizer, absent)
+    name = settings.name or Path(settings.songs).resolve().name
+    return Evaluation(name, conditions, facts(settings, work), tuple(absent.values()))
+
+
+def prepare(settings: EvalConfig, phonemizer: Phonemizer) -> Work:
+    """The songs and what was asked of them, made ready. Raises ValueError for a benchmark or a folder that cannot be used."""
+    assert settings.songs is not None
+    broken: list[SongResult] = []
+    items: list[Item] = []
+    for entry in _entries(settings):
+        if isinstance(entry, Unread):
+            broken.append(SongResult(entry.where, "", problem=entry.problem))
+        else:
+            items.append(entry)
+    texts: dict[str, Text] = {}
+    for item in items:
+        try:
+            texts[item.id] = text_of(item.sheet, phonemizer, item.language or settings.lyrics.language, item.source or item.id)
+        except ValueError as error:
+            broken.append(SongResult(item.id, "", problem=str(error)))
+    found = candidates([item for item in items if item.id in texts], Path(settings.songs))[: settings.num_songs]
+    broken += [SongResult(one.name, str(one.audio or ""), problem=one.problem) for one in found if one.problem is not None]
+    good = [one for one in found if one.problem is None]
+    if not good:
+        reason = broken[0].problem if broken else "it holds no audio"
+        raise ValueError(f"{settings.songs}: no song to measure ({reason})")
+    bench = Bench(tuple(texts.values()), tuple(sorted({item.genre for item in items if item.genre})))
+    return Work(tuple(_jobs(settings, good, texts)), bench, tuple(broken))
+
+
+def _entries(settings: EvalConfig) -> list[Item | Unread]:
+    """What was asked for: of the benchmark, else of the lyrics beside the songs."""
+    if settings.benchmark == JAME:
+        return list(jame())
+    return list(read_benchmark(settings.benchmark or str(settings.songs)))
+
+
+def _jobs(settings: EvalConfig, found: Sequence[Candidate], texts: Mapping[str, Text]) -> Iterator[Job]:
+    """A job for each song; its rival is a song half the benchmark away, with other words."""
+    for place, one in enumerate(found):
+        assert one.audio is not None, one
+        text = texts[one.item.id]
+        order = [found[(place + len(found) // 2 + step) % len(found)] for step in range(len(found))]
+        other = next((rival.item for rival in order if texts[rival.item.id].written != text.written), None)
+        rival = None if other is None else (other, texts[other.id])
+        yield Job(one.name, one.item, text, one.audio, one.whole, rival, tuple(settings.controls), tuple(settings.rooms))
+
+
+def _measured(settings: EvalConfig, work: Work) -> Iterator[Measured]:
+    """Every job, in order, by as many processes as the settings say."""
+    from tqdm import tqdm
+
+    count = min(settings.processes, len(work.jobs))
+    with tqdm(total=len(work.jobs), unit="song", desc="measuring") as bar:
+        if count == 1:
+            measurer = _measurer(settings, work)
+            for job in work.jobs:
+                yield measurer.measure(job)
+                bar.update()
+            return
+        context = multiprocessing.get_context("spawn")  # a fork of a process that has used torch's threads may hang
+        with ProcessPoolExecutor(count, context, _begin, (settings, work)) as pool:
+            for one in pool.map(_measure, work.jobs):
+                yield one
+                bar.update()
+
+
+_PROCESS: dict[str, Measurer] = {}  # the one measurer of a process of the pool
+
+
+def _begin(settings: EvalConfig, work: Work) -> None:
+    torch.set_num_threads(1)
+    _PROCESS["measurer"] = _measurer(settings, work)
+
+
+def _measure(job: Job) -> Measured:
+    return _PROCESS["measurer"].measure(job)
+
+
+def _measurer(settings: EvalConfig, work: Work) -> Measurer:
+    device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    return Measurer(Ears(settings, work.vocabulary, device), work.bench)
+
+
+def _conditions(
+    settings: EvalConfig, work: Work, measured: Sequence[Measured], phonemizer: Phonemizer, absent: dict[str, str]
+) -> tuple[Condition, ...]:
+    """The songs and their controls, with what only all of them together have, summed up."""
+    sets = {name: [one.results[name] for one in measured if name in one.results] for name in CONDITIONS}
+    texts = {job.name: job.text for job in work.jobs}
+    rivals = {job.name: job.rival[1] for job in work.jobs if job.rival is not None}
+    if "lyrics" in settings.rooms:
+        for name, found in sets.items():
+            asked = rivals if name == SHUFFLED else texts
+            sets[name] = [_with_errors(one, asked[one.id], phonemizer) for one in found]
+    recordings = _recordings(settings, work, measured)
+    conditions = []
+    for name, found in sets.items():
+        if found or name == SONGS:
+            whole = _distances([one.rows[name] for one in measured if name in one.rows], recordings, settings.seed)
+            conditions.append(Condition(name, (*found, *(work.broken if name == SONGS else ())), summed_up(found, settings.seed) | whole))
+    return tuple(conditions)
+
+
+def summed_up(found: Sequence[SongResult], seed: int) -> dict[str, Estimate]:
+    """The estimates of a set of songs, in the catalogue's order."""
+    by_measure: dict[str, list[Value]] = {}
+    for one in found:
+        for name, value in one.values.items():
+            by_measure.setdefault(name, []).append(value)
+    estimates = {}
+    for name in sorted(by_measure, key=catalogue.place):
+        measure = catalogue.measure(name)
+        figure = estimate(by_measure[name], measure.pooled, seed)
+        estimates[name] = replace(figure, low=max(figure.low, measure.least), high=min(figure.high, measure.most))
+    return estimates
+
+
+Rows = dict[str, list[np.ndarray]]  # by embedding, each song's rows (w, d)
+
+
+def _recordings(settings: EvalConfig, work: Work, measured: Sequence[Measured]) -> Rows:
+    """What the songs' distance is measured from: a folder of the user's, or the true recordings; by embedding."""
+    if "sound" not in settings.rooms:
+        return {}
+    if settings.sound.references is None:
+        return _by_embedding([one.rows[TRUE] for one in measured if TRUE in one.rows])
+    ears = _measurer(settings, work).ears
+    return _by_embedding([ears.rows(song_of(path)) for path in audio_files(settings.sound.references)])
+
+
+def _distances(songs: Sequence[dict[str, np.ndarray]], recordings: Rows, seed: int) -> dict[str, Estimate]:
+    """What only a set has: its distances from recordings, by each embedding."""
+    found: dict[str, Estimate] = {}
+    for name, rows in _by_embedding(songs).items():
+        found |= frechet.measure(rows, recordings.get(name, []), name, seed)
+    return found
+
+
+def _by_embedding(songs: Sequence[dict[str, np.ndarray]]) -> Rows:
+    return {name: [rows[name] for rows in songs if name in rows] for name in {name for rows in songs for name in rows}}
+
+
+def _with_errors(one: SongResult, text: Text, phonemizer: Phonemizer) -> SongResult:
+    """The result with the errors of what recognisers wrote down."""
+    values = dict(one.values)
+    for name, heard in one.heard.items():
+        values |= fidelity.errors(text.written, heard, name, lambda words: _phones(phonemizer, words, text.language), text.language)
+    return replace(one, values=values)
+
+
+def _phones(phonemizer: Phonemizer, words: list[str], language: str) -> list[list[str]]:
+    """The phones of each word; none of one that the phonemizer cannot read, which a recogniser may write."""
+    found = []
+    for word in words:
+        try:
+            found.append(fidelity.phones_of(phonemizer.ipa([word], language)[0]))
+        except ValueError:
+            found.append([])
+    return found
+
+
+def facts(settings: EvalConfig, work: Work) -> dict[str, Any]:
+    """What makes an evaluation repeatable: settings, seed, versions, the hashes of judge, phonemizer and benchmark, and who sang."""
+    languages = sorted({text.language for text in work.bench.texts})
+    return {
+        "jam": __version__,
+        "torch": torch.__version__,
+        "seed": settings.seed,
+        "benchmark": _digest(settings.benchmark) if settings.benchmark else "the lyrics beside the songs",
+        "judge": _digest(settings.alignment.judge_path or assets.BUNDLE / judge.FILE),
+        "phonemizer": _digest(settings.phonemizer),
+        "normaliser": {language: normal.normaliser(language) for language in languages},
+        "system": _singers(work),
+        "settings": asdict(settings),
+    }
+
+
+def _digest(path: str | Path) -> str:
+    """A file's name and the SHA-256 of what it holds; of what is no file its name."""
+    return f"{Path(path).name} {assets.sha256(path)}" if Path(path).is_file() else str(path)
+
+
+def _singers(work: Work) -> dict[str, Any]:
+    """Who sang, as `jam.infer` recorded it beside the songs: the hash of model and settings, seeds, versions."""
+    found: dict[str, set[str]] = {}
+    for job in work.jobs:
+        record = job.audio.parent.parent / "local_files" / f"{job.name}.json"
+        if record.is_file():
+            stored = read_json(record, "record", "an object")
+            for key in ("model", "seed", "jam"):
+                found.setdefault(key, set()).add(str(stored.get(key)))
+    return {key: sorted(values) for key, values in found.items()}
+
+
+def main(words: list[str]) -> int:
+    """Entry: measures, and writes the report; 1 where some song could not be measured."""
+    settings = config.load(EvalConfig, words)
+    found = evaluate(settings)
+    page = report.write(settings.output, found, settings.audio, settings.spectrograms, settings.processes)
+    for line in found.absent:
+        log.warning("not measured: %s", line)
+    problems = [song for song in found.conditions[0].songs if song.problem is not None]
+    for song in problems:
+        log.error("not measured: %s: %s", song.id, song.problem)
+    log.info("%d songs measured; the report is %s", len(found.conditions[0].songs) - len(problems), page)
+    return SOME_FAILED if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(config.run(main))

@@ -1,0 +1,189 @@
+"""One song through every instrument: what was asked, what is heard, and the values, for the song and for its controls alike.
+
+It writes nothing and sums nothing up; a song that cannot be measured has its problem told, and the others go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from jam import audio
+from jam.eval import edges, identify, lengths, sound, styles
+from jam.eval.alignment import Alignment, align
+from jam.eval.asked import Text
+from jam.eval.benchmark import Item
+from jam.eval.ears import Ears, Listened
+from jam.eval.fidelity import phone_errors
+from jam.eval.identify import SpokenLine
+from jam.eval.judge import share_known, sounds
+from jam.eval.measures import Value, by
+from jam.eval.results import SongResult
+from jam.lyrics.words import Word
+from jam.timing import SAMPLE_RATE
+
+SONGS = "songs"
+TRUE, CODED, SHUFFLED = "true recording", "codec round trip", "shuffled lyrics"
+FEW_KNOWN = 0.9  # of the symbols of the lyrics that the judge has a sound for; with fewer its word is worth little
+
+
+@dataclass(frozen=True)
+class Job:
+    """One song to measure: its request, and another song's, against which it is the control `shuffled lyrics`."""
+
+    name: str
+    item: Item
+    text: Text
+    audio: Path
+    whole: Path | None = None  # the canvas uncut, where it was kept
+    rival: tuple[Item, Text] | None = None
+    controls: tuple[str, ...] = ()
+    rooms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What is the same for all songs of a benchmark: everybody's texts, from which lines are told, and the genres that it names."""
+
+    texts: tuple[Text, ...] = ()
+    genres: tuple[str, ...] = ()
+
+
+@dataclass
+class Measured:
+    """What was found of one job, by condition: its result, and its rows (w, d) by embedding; and what was absent, by instrument."""
+
+    name: str
+    results: dict[str, SongResult] = field(default_factory=dict)
+    rows: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
+
+
+class Measurer:
+    """Measures songs one after another, with one process' instruments."""
+
+    def __init__(self, ears: Ears, bench: Bench) -> None:
+        self.ears, self.bench, self.settings = ears, bench, ears.settings
+        self._others: list[SpokenLine] | None = None
+
+    def measure(self, job: Job) -> Measured:
+        """All conditions of a job. What is wrong with a file is its result's problem."""
+        found = Measured(job.name)
+        self._condition(found, SONGS, job, job.audio)
+        if job.item.reference is not None:
+            self._condition(found, TRUE, job, job.item.reference)
+        found.absent = dict(self.ears.absent)
+        return found
+
+    def _condition(self, found: Measured, name: str, job: Job, path: Path) -> None:
+        """Measures one recording, and the controls that are made of it."""
+        if name != SONGS and not {TRUE, CODED} & set(job.controls):
+            return
+        try:
+            samples = song_of(path)
+            whole = song_of(job.whole) if name == SONGS and job.whole is not None else None
+        except ValueError as error:
+            found.results[name] = SongResult(job.name, str(path), problem=str(error))
+            return
+        listened = self.ears.listen(samples, job.rooms, job.text.language)
+        if name == SONGS or name in job.controls:
+            found.results[name] = self._result(job, path, samples, listened, whole)
+        self._embed(found, name, job, samples)
+        if name == SONGS and job.rival is not None and SHUFFLED in job.controls:
+            found.results[SHUFFLED] = self._shuffled(job, path, samples, listened)
+        if name == TRUE and CODED in job.controls:
+            coded = self.ears.round_trip(samples)
+            self._embed(found, CODED, job, coded)
+            found.results[CODED] = self._result(job, path, coded, self.ears.listen(coded, job.rooms, job.text.language))
+
+    def _embed(self, found: Measured, name: str, job: Job, samples: Tensor) -> None:
+        """The rows of a recording, for what only a set has."""
+        if "sound" in job.rooms:
+            found.rows[name] = self.ears.rows(samples)
+
+    def _result(self, job: Job, path: Path, samples: Tensor, listened: Listened, whole: Tensor | None = None) -> SongResult:
+        """What is found of one recording that should be `job`'s song."""
+        values, alignment, notes = self._words(job.text, listened, job.rooms)
+        first = job.text.timed[0].start if job.text.timed else None
+        if "duration" in job.rooms:
+            values |= lengths.measure(samples, job.item.duration, first, whole)
+        if "sound" in job.rooms:
+            values |= sound.measure(samples)
+        if "style" in job.rooms:
+            values |= self._styles(samples, job.item)
+        return SongResult(
+            job.name,
+            str(path),
+            samples.shape[-1] / SAMPLE_RATE,
+            values,
+            job.text.timed,
+            sung(job.text, alignment),
+            job.text.written,
+            listened.texts,
+            notes,
+        )
+
+    def _shuffled(self, job: Job, path: Path, samples: Tensor, listened: Listened) -> SongResult:
+        """The song against another song's request: what a figure is worth when nothing was sung as asked."""
+        assert job.rival is not None
+        item, text = job.rival
+        values, alignment, notes = self._words(text, listened, job.rooms)
+        if "style" in job.rooms:
+            values |= self._styles(samples, item)
+        seconds = samples.shape[-1] / SAMPLE_RATE
+        return SongResult(job.name, str(path), seconds, values, text.timed, sung(text, alignment), text.written, listened.texts, notes)
+
+    def _styles(self, samples: Tensor, item: Item) -> dict[str, Value]:
+        return styles.measure(samples, item, self.ears.style, self.settings.style.encoder, self.bench.genres)
+
+    def _words(self, text: Text, listened: Listened, rooms: Sequence[str]) -> tuple[dict[str, Value], Alignment, tuple[str, ...]]:
+        """The values of `timing` and `lyrics`, where the first aligner found the words, and what is to be known of them."""
+        values: dict[str, Value] = {}
+        first: Alignment | None = None
+        for name, emissions in listened.emissions.items():
+            alignment = align(emissions, text.spelled(self.ears.aligners[name].spell))
+            first = first or alignment
+            if "timing" in rooms:
+                values |= {by(measure, name): value for measure, value in edges.measure(text.asked, alignment).items()}
+        found = first or Alignment((None,) * len(text.words), ())
+        if "lyrics" in rooms:
+            values |= self._fidelity(text, listened, found)
+        known = share_known([word.phoneme or "" for word in text.words])
+        told = f"the judge has a sound for only {100 * known:.0f} % of the symbols of these lyrics; its figures are worth little here"
+        return values, found, (told,) if known < FEW_KNOWN and "judge" in listened.emissions else ()
+
+    def _fidelity(self, text: Text, listened: Listened, found: Alignment) -> dict[str, Value]:
+        """What the judge says of the lyrics; what recognisers wrote down is counted later, all songs together."""
+        values: dict[str, Value] = {}
+        judge = listened.emissions.get("judge")
+        if judge is not None:
+            lines = text.spoken_lines(self.ears.aligners["judge"].spell, found)
+            s = self.settings
+            named = identify.measure(judge, lines, self._rivals(), s.lyrics.candidates, s.seed)
+            values |= {by(measure, "judge"): value for measure, value in named.items()}
+        if "judge" in self.settings.lyrics.recognisers:
+            asked = [sound for word in text.words for sound in sounds(word.phoneme or "")]
+            values |= phone_errors(asked, listened.sounds, "judge")
+        return values
+
+    def _rivals(self) -> list[SpokenLine]:
+        """Every line of the benchmark, as the judge spells it."""
+        if self._others is None:
+            self._others = [line for text in self.bench.texts for line in text.spoken_lines(self.ears.judge.spell) if line.size]
+        return self._others
+
+
+def song_of(path: Path) -> Tensor:
+    """The samples (2, N) of a file at 44.1 kHz. Raises what `jam.audio.read` raises."""
+    samples, rate = audio.read(path)
+    return audio.resample(samples, rate, SAMPLE_RATE)
+
+
+def sung(text: Text, alignment: Alignment) -> tuple[Word, ...]:
+    """The words that were found, where they were found."""
+    pairs = zip(text.words, alignment.words, strict=True)
+    return tuple(Word(round(found.start, 4), round(found.end, 4), word.word) for word, found in pairs if found is not None)
