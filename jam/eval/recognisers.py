@@ -158,6 +158,10 @@ class FasterWhisper:
         except ImportError as error:
             raise Absent("what faster-whisper hears: faster_whisper is not installed; pip install 'jam[whisper]'") from error
         folder = _folder(source, FASTER_WHISPER, "what faster-whisper hears")
+        if not (folder / "tokenizer.json").is_file():  # without it the library would ask the hub
+            raise ValueError(
+                f"{folder}: this folder holds no tokenizer.json; convert with --copy_files tokenizer.json preprocessor_config.json"
+            )
         try:
             return cls(WhisperModel(str(folder), device=device, local_files_only=True))
         except (OSError, ValueError, RuntimeError) as error:
@@ -165,10 +169,10 @@ class FasterWhisper:
             raise ValueError(f"{folder}: not a converted Whisper ({reason}); give a folder of ct2-transformers-converter") from error
 
     def write(self, samples: Tensor, language: str | None = None) -> Heard:
-        """What is heard, with the words' times."""
+        """What is heard, with the words' times; the likeliest text alone, since what this library draws cannot be repeated."""
         mono = audio.resample(samples.float().mean(0), SAMPLE_RATE, RATE).cpu().numpy()
         segments, _ = self.model.transcribe(
-            mono, language=base(language or "en"), word_timestamps=True, condition_on_previous_text=False, temperature=list(TEMPERATURES)
+            mono, language=base(language or "en"), word_timestamps=True, condition_on_previous_text=False, temperature=0.0
         )
         found = list(segments)
         words = tuple(Word(float(word.start), float(word.end), word.word.strip()) for part in found for word in part.words or ())

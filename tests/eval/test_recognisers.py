@@ -50,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     end = ids["<|endoftext|>"]
     config = WhisperConfig(
         vocab_size=len(ids), d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2, decoder_attention_heads=2,
-        encoder_ffn_dim=16, decoder_ffn_dim=16, max_target_positions=24, pad_token_id=end, bos_token_id=end, eos_token_id=end,
+        encoder_ffn_dim=16, decoder_ffn_dim=16, max_target_positions=448, pad_token_id=end, bos_token_id=end, eos_token_id=end,
         decoder_start_token_id=ids["<|startoftranscript|>"], suppress_tokens=None, begin_suppress_tokens=None,
     )  # fmt: skip
     torch.manual_seed(3)
@@ -134,6 +134,23 @@ def test_weights_that_are_not_here_are_absent(monkeypatch: pytest.MonkeyPatch, t
         with pytest.raises(Absent, match="whisper") as caught:
             Whisper.load(source)
         assert "\n" not in str(caught.value)
+
+
+def test_faster_whisper_writes_words_at_their_times(folder: Path, tmp_path: Path) -> None:
+    ctranslate2 = pytest.importorskip("ctranslate2")
+    pytest.importorskip("faster_whisper")
+    from transformers import WhisperTokenizerFast
+
+    with pytest.raises(ValueError, match=r"tokenizer\.json"):
+        FasterWhisper.load(tmp_path)
+    WhisperTokenizerFast.from_pretrained(folder).save_pretrained(folder)
+    copied = ["tokenizer.json", "preprocessor_config.json"]
+    ctranslate2.converters.TransformersConverter(str(folder), copy_files=copied).convert(str(tmp_path / "converted"))
+    recogniser = FasterWhisper.load(tmp_path / "converted")
+    heard = recogniser.write(sound(35.0), "en")
+    assert heard.text and heard == recogniser.write(sound(35.0), "en")
+    assert all(0 <= word.start <= word.end <= 35.1 for word in heard.words)
+    assert heard.words and all(word.word in heard.text for word in heard.words)
 
 
 def test_faster_whisper_that_is_not_installed_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
