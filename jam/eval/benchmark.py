@@ -169,6 +169,18 @@ def audio_files(folder: str | Path) -> list[Path]:
     return found
 
 
+def audio_files(folder: str | Path) -> list[Path]:
+    """The songs of a folder, by name, one file each. Raises ValueError for a folder that is missing or holds no audio."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: no such folder; name a folder of songs")
+    songs = _audio_in(_audio_folder(folder))
+    if not songs:
+        kinds = ", ".join(suffix[1:] for suffix in AUDIO)
+        raise ValueError(f"{_audio_folder(folder)}: holds no audio ({kinds}); name a folder of songs")
+    return list(songs.values())
+
+
 def _takes(item: Item, folder: Path, songs: Mapping[str, Path], ids: set[str]) -> Iterator[Candidate]:
     """The candidates of one item: the song of its name, and its further takes."""
     numbered = {0: item.id} | {
@@ -207,12 +219,8 @@ def _few(names: Sequence[str]) -> str:
 
 def _beside(folder: Path) -> Iterator[Item | Unread]:
     """An item for each song of a folder, from the lyrics beside it. Raises ValueError for a folder without audio."""
-    place = _audio_folder(folder)
-    songs = _audio_in(place)
-    if not songs:
-        kinds = ", ".join(suffix[1:] for suffix in AUDIO)
-        raise ValueError(f"{place}: holds no audio ({kinds}); name a folder of songs, or a benchmark file")
-    for name, song in songs.items():
+    for song in audio_files(folder):
+        name = song.stem
         lyrics = next((song.with_suffix(suffix) for suffix in SUFFIXES if song.with_suffix(suffix).is_file()), None)
         if lyrics is None:
             yield Unread(name, f"{song}: no lyrics beside it; put {name}.lrc, .json, .srt or .txt there, or name a benchmark")

@@ -151,7 +151,11 @@ def _difference_text(row: Compared) -> str:
     if row.difference is None:
         return f"{'-':>10}{'':>22}{'':>8}"
     d = row.difference
-    return f"{page.number(d.value):>10}{page.interval(d.low, d.high):>22}{d.p:>8.3f}"
+    return f"{page.number(d.value):>10}{page.interval(d.low, d.high):>22}{_chance(d.p):>8}"
+
+
+def _chance(p: float) -> str:
+    return f"{p:.3f}" if p >= 0.001 else "<0.001"
 
 
 def _as_json(found: Comparison) -> dict[str, Any]:
@@ -191,7 +195,7 @@ def _difference_cells(row: Compared) -> list[str]:
         return [page.DASH] * 3
     value = f"<b>{page.number(d.value)}</b>" if row.verdict else page.number(d.value)
     better = f' <span class="soft">{row.verdict} better</span>' if row.verdict else ""
-    return [f"{value}{better}<small>{page.interval(d.low, d.high)}</small>", f"{d.p:.3f}", f"{d.wins}, {d.losses}"]
+    return [f"{value}{better}<small>{page.interval(d.low, d.high)}</small>", escape(_chance(d.p)), f"{d.wins}, {d.losses}"]
 
 
 def main(words: Sequence[str]) -> int:

@@ -10,7 +10,7 @@ import torch
 
 from jam import assets, audio
 from jam.eval import benchmark
-from jam.eval.benchmark import Item, Unread, candidates, jame, read_benchmark, write_benchmark
+from jam.eval.benchmark import Item, Unread, audio_files, candidates, jame, read_benchmark, write_benchmark
 from jam.eval.measures import Absent
 from jam.lyrics.formats import sheet_of
 
@@ -220,6 +220,9 @@ def test_songs_are_found_with_their_takes_and_latents(tmp_path, caplog):
 def test_of_several_files_of_a_song_the_uncompressed_one_is_taken(tmp_path):
     sounded(*(tmp_path / name for name in ("a.mp3", "a.WAV", "a.ogg")))
     assert candidates([Item("a")], tmp_path)[0].audio == tmp_path / "a.WAV"
+    assert audio_files(tmp_path) == [tmp_path / "a.WAV"]
+    with pytest.raises(ValueError, match="no such folder"):
+        audio_files(tmp_path / "no")
 
 
 DATASET = [
