@@ -95,7 +95,7 @@ MEASURES: tuple[Measure, ...] = (
         "Nearness of the song's key to the one asked for, else to the reference's: 100 the same, 50 a fifth above, 30 relative, "
         "20 parallel, else 0.",
         "MIREX audio key detection; keys by Krumhansl and Kessler 1982",
-        "The key is right in about two songs of three, and its score is 74 on renderings of known key: that is the ceiling.",
+        "Keys heard in 108 renderings of known key were right in 69 % and had 75 on this scale: that is the ceiling.",
     ),
 )
 
