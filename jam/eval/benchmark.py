@@ -160,16 +160,6 @@ def candidates(items: Sequence[Item], folder: str | Path) -> list[Candidate]:
 
 
 def audio_files(folder: str | Path) -> list[Path]:
-    """The audio of a folder, in the order of its names. Raises ValueError for a folder that is missing or has none."""
-    if not Path(folder).is_dir():
-        raise ValueError(f"{folder}: no such folder; name one of audio files")
-    found = list(_audio_in(_audio_folder(Path(folder))).values())
-    if not found:
-        raise ValueError(f"{folder}: holds no audio; name a folder of {', '.join(suffix[1:] for suffix in AUDIO)}")
-    return found
-
-
-def audio_files(folder: str | Path) -> list[Path]:
     """The songs of a folder, by name, one file each. Raises ValueError for a folder that is missing or holds no audio."""
     folder = Path(folder)
     if not folder.is_dir():
