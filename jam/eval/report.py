@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 HTML, TABLE, FILES = "report.html", "per_song.csv", "files"
 PLAYED = (".mp3", ".ogg", ".flac")  # browsers play these, and they are small enough to be copied as they are
+WORTH = 10  # songs that a process of its own is worth: it takes as long to begin
 LAG, LAG_STEP, LAG_REACH = "timing.lag_ms", 25.0, 500.0  # ms
 ROOMS = {
     **{"timing": "Timing", "lyrics": "Lyric fidelity", "duration": "Duration", "style": "Style"},
@@ -113,7 +114,7 @@ def _lay_beside(folder: Path, songs: Sequence[SongResult], sound: bool, spectrog
     lay = partial(_lay, folder, sound, spectrograms)
     with tqdm(total=len(songs), unit="song", desc="drawing") as bar:
         found = {}
-        for song, beside in zip(songs, _mapped(lay, songs, min(workers, len(songs))), strict=True):
+        for song, beside in zip(songs, _mapped(lay, songs, min(workers, len(songs) // WORTH)), strict=True):
             found[song.id] = beside
             bar.update()
     return found
