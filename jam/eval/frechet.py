@@ -74,7 +74,7 @@ class Normal:
             raise ValueError(f"{len(rows)} embeddings have no spread; a Fréchet distance needs two or more in each set")
         mean = rows.mean(0)
         centred = (rows - mean) / math.sqrt(len(rows) - 1)
-        return cls(mean, centred if len(rows) <= rows.shape[1] else np.linalg.qr(centred, mode="r"))
+        return cls(mean, centred if len(rows) <= rows.shape[1] else np.asarray(np.linalg.qr(centred, mode="r")))
 
 
 def distance(a: np.ndarray, b: np.ndarray) -> float:

@@ -59,7 +59,8 @@ def clap_folder(tmp_path_factory):
     read = ClapTextConfig(vocab_size=40, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16)
     both = ClapConfig(text_config=read.to_dict(), audio_config=heard.to_dict(), projection_dim=12)
     ClapModel(both).save_pretrained(folder)
-    ClapFeatureExtractor(feature_size=16, hop_length=2000, fft_window_size=2048, truncation="rand_trunc", padding="repeatpad").save_pretrained(folder)
+    extractor = ClapFeatureExtractor(feature_size=16, hop_length=2000, fft_window_size=2048, truncation="rand_trunc", padding="repeatpad")
+    extractor.save_pretrained(folder)
     return folder
 
 
