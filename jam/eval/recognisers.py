@@ -136,6 +136,9 @@ class Whisper:
             "logprob_threshold": -1.0,
             "no_speech_threshold": 0.6,
         }
+        known = getattr(self.model.generation_config, "lang_to_id", None) or {"<|en|>": 0}
+        if f"<|{base(language or 'en')}|>" not in known:
+            raise Absent(f"what Whisper hears: this Whisper does not know the language {language!r}; use one of many languages")
         if getattr(self.model.generation_config, "is_multilingual", True):
             settings |= {"language": base(language or "en"), "task": "transcribe"}
         return settings
@@ -144,7 +147,7 @@ class Whisper:
 class FasterWhisper:
     """Whisper by faster-whisper (CTranslate2), which is quicker on a CPU and tells words' times."""
 
-    name = "faster_whisper"
+    name = "faster-whisper"
     needs = "pip install 'jam[whisper]', and its weights: a folder, or the hub"
 
     def __init__(self, model: Any) -> None:
@@ -163,7 +166,7 @@ class FasterWhisper:
                 f"{folder}: this folder holds no tokenizer.json; convert with --copy_files tokenizer.json preprocessor_config.json"
             )
         try:
-            return cls(WhisperModel(str(folder), device=device, local_files_only=True))
+            return cls(WhisperModel(str(folder), device=device.partition(":")[0], local_files_only=True))
         except (OSError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:160]
             raise ValueError(f"{folder}: not a converted Whisper ({reason}); give a folder of ct2-transformers-converter") from error

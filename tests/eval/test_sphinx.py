@@ -8,6 +8,7 @@ import torch
 
 pytest.importorskip("pocketsphinx")
 
+from jam.eval.measures import Absent
 from jam.eval.sphinx import RATE, Listener, arpabet, dictionary, pieces, pronunciations, spelled, to_pcm
 from jam.nano import voice
 from jam.nano.compose import MAJOR, Melody, place_line
@@ -88,7 +89,7 @@ def test_unknown_words_are_said_by_their_ipa_or_are_told() -> None:
     assert said == {"zorblax": (("Z", "AO", "R", "B", "L", "AE", "K", "S"),)}
     listener = Listener(["zorblax silver"])
     assert listener.vocabulary == ("silver",) and listener.unknown == ("zorblax",)
-    with pytest.raises(ValueError, match="none of 1 words"):
+    with pytest.raises(Absent, match="none of 1 words"):
         Listener(["zorblax"])
 
 
