@@ -270,6 +270,8 @@ def _songs(evaluation: Evaluation, named: Mapping[str, Measure], lie: Mapping[st
         return ""
     songs, chosen = evaluation.conditions[0].songs, _chosen(evaluation, named)
     rows = [_overview(place, song, chosen) for place, song in enumerate(songs)]
+    for control in evaluation.conditions[1:]:
+        rows += [_broken(f"{song.id}, {control.name}", song.problem, chosen) for song in control.songs if song.problem is not None]
     head = page.table(["song", "seconds", *(named[name].label for name in chosen)], rows, 1 + len(chosen))
     parts = [_song(place, song, evaluation, named, lie.get(song.id, Beside())) for place, song in enumerate(songs) if song.problem is None]
     return "<h2>Songs</h2>\n" + head + "".join(parts)
@@ -277,9 +279,14 @@ def _songs(evaluation: Evaluation, named: Mapping[str, Measure], lie: Mapping[st
 
 def _overview(place: int, song: SongResult, chosen: Sequence[str]) -> str:
     if song.problem is not None:
-        return f'<tr class="bad"><td>{escape(song.id)}</td><td colspan="{1 + len(chosen)}">{escape(song.problem)}</td></tr>\n'
+        return _broken(song.id, song.problem, chosen)
     values = [page.number(song.values[name].value) if name in song.values else page.DASH for name in chosen]
     return page.row([f'<a href="#song-{place}">{escape(song.id)}</a>', f"{song.duration:.1f}", *values], 1 + len(chosen))
+
+
+def _broken(name: str, problem: str, chosen: Sequence[str]) -> str:
+    """The row of a recording that could not be measured."""
+    return f'<tr class="bad"><td>{escape(name)}</td><td colspan="{1 + len(chosen)}">{escape(problem)}</td></tr>\n'
 
 
 def _song(place: int, song: SongResult, evaluation: Evaluation, named: Mapping[str, Measure], beside: Beside) -> str:

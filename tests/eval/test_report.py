@@ -3,6 +3,7 @@
 import csv
 import math
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -128,6 +129,13 @@ def test_a_song_that_is_gone_by_now_has_no_picture_but_its_figures(tmp_path, cap
     html = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
     assert "<img" not in html and "<audio" not in html and "22.5" in html
     assert "gone.wav" in caplog.text
+
+
+def test_a_control_that_could_not_be_measured_is_a_named_row_too(tmp_path):
+    whole = found()
+    torn = Condition("true recording", (SongResult("one", "one.ogg", problem="one.ogg: not audio"),))
+    text = Reader(report.write(tmp_path, replace(whole, conditions=(*whole.conditions, torn))).read_text(encoding="utf-8")).text
+    assert "one, true recordingone.ogg: not audio" in text
 
 
 def test_an_evaluation_of_nothing_is_a_page_all_the_same(tmp_path):
