@@ -52,9 +52,9 @@ class Listened:
 class Ears:
     """Instruments on one device; each is loaded when it is first used."""
 
-    def __init__(self, settings: EvalConfig, vocabulary: Mapping[str, str], device: str | torch.device = "cpu") -> None:
+    def __init__(self, settings: EvalConfig, vocabulary: Mapping[str, str]) -> None:
         """`vocabulary` is every word of the benchmark with its IPA, for recognisers that know no others."""
-        self.settings, self.vocabulary, self.device = settings, dict(vocabulary), device
+        self.settings, self.vocabulary, self.device = settings, dict(vocabulary), settings.on
         self.absent: dict[str, str] = {}  # instrument: the line that says what to do
 
     @cached_property
@@ -118,14 +118,24 @@ class Ears:
         written = {name: text for name, text in texts.items() if text is not None}
         return Listened(emissions, written, tuple(self.judge.write(heard)) if heard else ())
 
+    @torch.no_grad()
+    def latents(self, samples: Tensor) -> Tensor:
+        """The codec's latents (T, C) of `samples` (2, N) at 44.1 kHz."""
+        return self.codec.encode(samples[None].to(self.device))[0][0].float().cpu()
+
+    @torch.no_grad()
     def round_trip(self, samples: Tensor) -> Tensor:
         """`samples` (2, N) through the codec and back, as long as before."""
-        with torch.no_grad():
-            mean, _ = self.codec.encode(samples[None])
-            return self.codec.decode(mean)[0, :, : samples.shape[-1]].float().cpu()
+        mean = self.codec.encode(samples[None].to(self.device))[0]
+        return self.codec.decode(mean)[0, :, : samples.shape[-1]].float().cpu()
 
     def _written(self, name: str, recogniser: Recogniser, samples: Tensor, language: str) -> str | None:
-        return self._tried(name, lambda: recogniser.write(samples, language).text)
+        """What a recogniser wrote down; None, and a line in `absent`, where it lacks the language: it goes on with the other songs."""
+        try:
+            return recogniser.write(samples, language).text
+        except Absent as error:
+            self.absent[f"{name} in {language}"] = str(error)
+            return None
 
     def _tried(self, name: str, load: Callable[[], T]) -> T | None:
         """What `load` gives; None, and a line in `absent`, where it is not on this machine."""

@@ -18,28 +18,28 @@ MEASURES = (
     Measure(
         "timing.onset_ms", "word onset error", "ms", "lower", "median",
         "Distance of each found word's start from the start asked for, by forced alignment of the lyrics alone; the median of all words.",
-        "forced alignment (Viterbi); the errors of MIREX lyrics-to-audio alignment", _FOUND, least=0,
+        "forced alignment (Viterbi); the errors of MIREX lyrics-to-audio alignment", _FOUND,
     ),
     Measure(
         "timing.offset_ms", "word offset error", "ms", "lower", "median",
         "The same of each found word's end.", "forced alignment (Viterbi)",
-        "Where a voice fades into the band the end of a word is a matter of taste. " + _FOUND, least=0,
+        "Where a voice fades into the band the end of a word is a matter of taste. " + _FOUND,
     ),
     Measure(
         "timing.lag_ms", "lag", "ms", "neither", "median",
         "Start sung less start asked, with its sign; the median of all words. Above 0: the words come late.",
-        "forced alignment (Viterbi)", "A constant lag is heard only beside the band.",
+        "forced alignment (Viterbi)", "A constant lag is heard only beside the band.", signed=True,
     ),
     Measure(
         "timing.rhythm_ms", "rhythm error", "ms", "lower", "median",
         "The onset error after the song's own median lag is taken off.", "forced alignment (Viterbi)",
-        "A drift over the song counts in full.", least=0,
+        "A drift over the song counts in full.",
     ),
     *(
         Measure(
             f"timing.within_{limit}", f"words within {limit} ms", "%", "higher", "mean",
             f"Share of the words asked for that are found with their start within {limit} ms; words that are missing count as outside.",
-            "forced alignment (Viterbi)", "Shares near 100 % tell systems apart no longer.", least=0, most=100,
+            "forced alignment (Viterbi)", "Shares near 100 % tell systems apart no longer.",
         )
         for limit in WITHIN
     ),
@@ -48,17 +48,15 @@ MEASURES = (
         "Share of the words asked for that are heard in their order: not passed over by the best path, and like themselves enough.",
         "forced alignment with words that may be passed over, confidence as goodness of pronunciation (Witt and Young 2000)",
         "A word that is mumbled may be found or not; where words are repeated, it cannot be said which of them is missing.",
-        least=0, most=100,
     ),
     Measure(
         "timing.missing", "words missing", "%", "lower", "mean", "Share of the words asked for that are not found.",
-        "as words found", "As words found.", least=0, most=100,
+        "as words found", "As words found.",
     ),
     Measure(
         "timing.extra", "extra singing", "%", "lower", "mean",
         "Stretches in which something else is sung, for each hundred words asked for.",
         "sounds heard in the gaps of the best path, from 0.15 s on", "Held vowels, breaths and instruments may be taken for singing.",
-        least=0,
     ),
 )  # fmt: skip
 

@@ -11,24 +11,19 @@ import multiprocessing
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from jam import __version__, assets, config
-from jam.eval import catalogue, fidelity, frechet, judge, normal, report, sphinx
+from jam.eval import judge, normal, report, together
 from jam.eval.asked import Text, text_of
-from jam.eval.benchmark import Candidate, Item, Unread, audio_files, candidates, jame, read_benchmark
-from jam.eval.ears import Ears
-from jam.eval.measures import Value
-from jam.eval.measuring import CODED, SHUFFLED, SONGS, TRUE, Bench, Job, Measured, Measurer, song_of
-from jam.eval.results import Condition, Estimate, Evaluation, SongResult
+from jam.eval.benchmark import Candidate, Item, Unread, candidates, jame, read_benchmark
+from jam.eval.measuring import Bench, Job, Measured, Measurer, Work
+from jam.eval.results import Evaluation, SongResult
 from jam.eval.settings import EvalConfig
-from jam.eval.statistics import estimate
 from jam.files import read_json
 from jam.lyrics.phonemes import Phonemizer
 
@@ -36,22 +31,6 @@ log = logging.getLogger("jam")
 
 SOME_FAILED = 1  # exit status when not every song could be measured
 JAME = "jame"
-CONDITIONS = (SONGS, TRUE, CODED, SHUFFLED)
-
-
-@dataclass(frozen=True)
-class Work:
-    """What is to be measured: jobs, what is the same for all, and the songs that cannot be measured."""
-
-    jobs: tuple[Job, ...]
-    bench: Bench
-    broken: tuple[SongResult, ...]
-
-    @cached_property
-    def vocabulary(self) -> dict[str, str]:
-        """Every word of the benchmark, as recognisers write words, with its IPA."""
-        words = ((sphinx.spelled(word.word), word.phoneme) for text in self.bench.texts for word in text.words)
-        return {said[0]: phoneme for said, phoneme in words if len(said) == 1 and phoneme}
 
 
 def evaluate(settings: EvalConfig) -> Evaluation:
@@ -62,7 +41,7 @@ def evaluate(settings: EvalConfig) -> Evaluation:
     work = prepare(settings, phonemizer)
     measured = list(_measured(settings, work))
     absent = {name: line for one in measured for name, line in one.absent.items()}
-    conditions = _conditions(settings, work, measured, phonemizer, absent)
+    conditions = together.conditions(settings, work, measured, phonemizer, absent)
     name = settings.name or Path(settings.songs).resolve().name
     return Evaluation(name, conditions, facts(settings, work), tuple(absent.values()))
 
@@ -118,7 +97,7 @@ def _measured(settings: EvalConfig, work: Work) -> Iterator[Measured]:
     count = min(settings.processes, len(work.jobs))
     with tqdm(total=len(work.jobs), unit="song", desc="measuring") as bar:
         if count == 1:
-            measurer = _measurer(settings, work)
+            measurer = Measurer(settings, work)
             for job in work.jobs:
                 yield measurer.measure(job)
                 bar.update()
@@ -135,94 +114,11 @@ _PROCESS: dict[str, Measurer] = {}  # the one measurer of a process of the pool
 
 def _begin(settings: EvalConfig, work: Work) -> None:
     torch.set_num_threads(1)
-    _PROCESS["measurer"] = _measurer(settings, work)
+    _PROCESS["measurer"] = Measurer(settings, work)
 
 
 def _measure(job: Job) -> Measured:
     return _PROCESS["measurer"].measure(job)
-
-
-def _measurer(settings: EvalConfig, work: Work) -> Measurer:
-    device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    return Measurer(Ears(settings, work.vocabulary, device), work.bench)
-
-
-def _conditions(
-    settings: EvalConfig, work: Work, measured: Sequence[Measured], phonemizer: Phonemizer, absent: dict[str, str]
-) -> tuple[Condition, ...]:
-    """The songs and their controls, with what only all of them together have, summed up."""
-    sets = {name: [one.results[name] for one in measured if name in one.results] for name in CONDITIONS}
-    texts = {job.name: job.text for job in work.jobs}
-    rivals = {job.name: job.rival[1] for job in work.jobs if job.rival is not None}
-    if "lyrics" in settings.rooms:
-        for name, found in sets.items():
-            asked = rivals if name == SHUFFLED else texts
-            sets[name] = [_with_errors(one, asked[one.id], phonemizer) for one in found]
-    recordings = _recordings(settings, work, measured)
-    conditions = []
-    for name, found in sets.items():
-        if found or name == SONGS:
-            whole = _distances([one.rows[name] for one in measured if name in one.rows], recordings, settings.seed)
-            conditions.append(Condition(name, (*found, *(work.broken if name == SONGS else ())), summed_up(found, settings.seed) | whole))
-    return tuple(conditions)
-
-
-def summed_up(found: Sequence[SongResult], seed: int) -> dict[str, Estimate]:
-    """The estimates of a set of songs, in the catalogue's order."""
-    by_measure: dict[str, list[Value]] = {}
-    for one in found:
-        for name, value in one.values.items():
-            by_measure.setdefault(name, []).append(value)
-    estimates = {}
-    for name in sorted(by_measure, key=catalogue.place):
-        measure = catalogue.measure(name)
-        figure = estimate(by_measure[name], measure.pooled, seed)
-        estimates[name] = replace(figure, low=max(figure.low, measure.least), high=min(figure.high, measure.most))
-    return estimates
-
-
-Rows = dict[str, list[np.ndarray]]  # by embedding, each song's rows (w, d)
-
-
-def _recordings(settings: EvalConfig, work: Work, measured: Sequence[Measured]) -> Rows:
-    """What the songs' distance is measured from: a folder of the user's, or the true recordings; by embedding."""
-    if "sound" not in settings.rooms:
-        return {}
-    if settings.sound.references is None:
-        return _by_embedding([one.rows[TRUE] for one in measured if TRUE in one.rows])
-    ears = _measurer(settings, work).ears
-    return _by_embedding([ears.rows(song_of(path)) for path in audio_files(settings.sound.references)])
-
-
-def _distances(songs: Sequence[dict[str, np.ndarray]], recordings: Rows, seed: int) -> dict[str, Estimate]:
-    """What only a set has: its distances from recordings, by each embedding."""
-    found: dict[str, Estimate] = {}
-    for name, rows in _by_embedding(songs).items():
-        found |= frechet.measure(rows, recordings.get(name, []), name, seed)
-    return found
-
-
-def _by_embedding(songs: Sequence[dict[str, np.ndarray]]) -> Rows:
-    return {name: [rows[name] for rows in songs if name in rows] for name in {name for rows in songs for name in rows}}
-
-
-def _with_errors(one: SongResult, text: Text, phonemizer: Phonemizer) -> SongResult:
-    """The result with the errors of what recognisers wrote down."""
-    values = dict(one.values)
-    for name, heard in one.heard.items():
-        values |= fidelity.errors(text.written, heard, name, lambda words: _phones(phonemizer, words, text.language), text.language)
-    return replace(one, values=values)
-
-
-def _phones(phonemizer: Phonemizer, words: list[str], language: str) -> list[list[str]]:
-    """The phones of each word; none of one that the phonemizer cannot read, which a recogniser may write."""
-    found = []
-    for word in words:
-        try:
-            found.append(fidelity.phones_of(phonemizer.ipa([word], language)[0]))
-        except ValueError:
-            found.append([])
-    return found
 
 
 def facts(settings: EvalConfig, work: Work) -> dict[str, Any]:
@@ -265,10 +161,13 @@ def main(words: list[str]) -> int:
     page = report.write(settings.output, found, settings.audio, settings.spectrograms, settings.processes)
     for line in found.absent:
         log.warning("not measured: %s", line)
-    problems = [song for song in found.conditions[0].songs if song.problem is not None]
-    for song in problems:
-        log.error("not measured: %s: %s", song.id, song.problem)
-    log.info("%d songs measured; the report is %s", len(found.conditions[0].songs) - len(problems), page)
+    problems = {
+        f"{song.id}: {song.problem}": None for condition in found.conditions for song in condition.songs if song.problem is not None
+    }
+    for problem in problems:
+        log.error("not measured: %s", problem)
+    count = sum(song.problem is None for song in found.conditions[0].songs)
+    log.info("%d songs measured; the report is %s", count, page)
     return SOME_FAILED if problems else 0
 
 

@@ -55,6 +55,7 @@ MEASURES: tuple[Measure, ...] = (
         "to each other), times 100. Windows of one song are not compared with each other.",
         "Chung et al. 2025 (arXiv 2502.15602); Gretton et al. 2012",
         f"{_SET} Near 0 it may come out below 0.",
+        signed=True,
     ),
 )
 

@@ -16,7 +16,7 @@ MEASURES = (
         "Share of lines whose own words fit what is heard while they should be sung better than each of N - 1 other lines do (N = 50, "
         "from the benchmark's other lines, those of like length first).",
         "forced alignment scores over closed sets, as in speaker and keyword identification",
-        "It saturates: a line may be told from 49 others long before a listener understands it. Chance is 1 in N.", least=0, most=100,
+        "It saturates: a line may be told from 49 others long before a listener understands it. Chance is 1 in N.",
     ),
     Measure(
         "lyrics.margin", "line margin", "nats/frame", "higher", "mean",

@@ -9,6 +9,7 @@ from typing import Literal
 
 Better = Literal["lower", "higher", "neither"]
 Pooling = Literal["mean", "median"]
+POSITIVE = ("%", "ms", "s", "Hz", "1/s")  # units of what is never below 0, where a measure does not say otherwise
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,14 @@ class Measure:
     meaning: str  # the definition, in a sentence or two
     source: str  # paper, standard or library
     limits: str  # what it cannot tell
-    least: float = -math.inf  # no value can be lower, nor the end of an interval
-    most: float = math.inf
+    signed: bool = False  # whether it may be below 0 though its unit would not
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """What a value and the ends of its interval lie between: shares 0 and 100 %, rates of errors, times and frequencies 0 and more."""
+        if self.signed or self.unit not in POSITIVE:
+            return -math.inf, math.inf
+        return 0.0, 100.0 if self.unit == "%" and self.better != "lower" else math.inf
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from torch import Tensor
 
 from jam import audio
-from jam.eval import edges, identify, lengths, sound, styles
+from jam.eval import edges, identify, lengths, sound, sphinx, styles
 from jam.eval.alignment import Alignment, align
 from jam.eval.asked import Text
 from jam.eval.benchmark import Item
@@ -23,11 +24,13 @@ from jam.eval.identify import SpokenLine
 from jam.eval.judge import share_known, sounds
 from jam.eval.measures import Value, by
 from jam.eval.results import SongResult
+from jam.eval.settings import EvalConfig
 from jam.lyrics.words import Word
 from jam.timing import SAMPLE_RATE
 
 SONGS = "songs"
 TRUE, CODED, SHUFFLED = "true recording", "codec round trip", "shuffled lyrics"
+CONDITIONS = (SONGS, TRUE, CODED, SHUFFLED)
 FEW_KNOWN = 0.9  # of the symbols of the lyrics that the judge has a sound for; with fewer its word is worth little
 
 
@@ -53,21 +56,45 @@ class Bench:
     genres: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Trace:
+    """What training songs are searched for: a song's style (512,) and its latents (T, C)."""
+
+    style: Tensor
+    latents: Tensor
+
+
 @dataclass
 class Measured:
-    """What was found of one job, by condition: its result, and its rows (w, d) by embedding; and what was absent, by instrument."""
+    """What was found of one job, by condition: its result, its rows (w, d) by embedding, its trace; and what was absent."""
 
     name: str
     results: dict[str, SongResult] = field(default_factory=dict)
     rows: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    traces: dict[str, Trace] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be measured: jobs, what is the same for all, and the songs that cannot be measured."""
+
+    jobs: tuple[Job, ...]
+    bench: Bench
+    broken: tuple[SongResult, ...]
+
+    @cached_property
+    def vocabulary(self) -> dict[str, str]:
+        """Every word of the benchmark, as recognisers write words, with its IPA."""
+        words = ((sphinx.spelled(word.word), word.phoneme) for text in self.bench.texts for word in text.words)
+        return {said[0]: phoneme for said, phoneme in words if len(said) == 1 and phoneme}
 
 
 class Measurer:
     """Measures songs one after another, with one process' instruments."""
 
-    def __init__(self, ears: Ears, bench: Bench) -> None:
-        self.ears, self.bench, self.settings = ears, bench, ears.settings
+    def __init__(self, settings: EvalConfig, work: Work) -> None:
+        self.settings, self.bench, self.ears = settings, work.bench, Ears(settings, work.vocabulary)
         self._others: list[SpokenLine] | None = None
 
     def measure(self, job: Job) -> Measured:
@@ -84,11 +111,14 @@ class Measurer:
         if name != SONGS and not {TRUE, CODED} & set(job.controls):
             return
         try:
-            samples = song_of(path)
-            whole = song_of(job.whole) if name == SONGS and job.whole is not None else None
+            self._heard(found, name, job, path)
         except ValueError as error:
             found.results[name] = SongResult(job.name, str(path), problem=str(error))
-            return
+
+    def _heard(self, found: Measured, name: str, job: Job, path: Path) -> None:
+        """Fills in what one recording gives. Raises ValueError, in one line, for a file that cannot be read."""
+        samples = song_of(path)
+        whole = song_of(job.whole) if name == SONGS and job.whole is not None else None
         listened = self.ears.listen(samples, job.rooms, job.text.language)
         if name == SONGS or name in job.controls:
             found.results[name] = self._result(job, path, samples, listened, whole)
@@ -101,9 +131,12 @@ class Measurer:
             found.results[CODED] = self._result(job, path, coded, self.ears.listen(coded, job.rooms, job.text.language))
 
     def _embed(self, found: Measured, name: str, job: Job, samples: Tensor) -> None:
-        """The rows of a recording, for what only a set has."""
+        """The rows of a recording, for what only a set has, and its trace, for the search among training songs."""
         if "sound" in job.rooms:
             found.rows[name] = self.ears.rows(samples)
+        is_searched = "safety" in job.rooms and self.settings.safety.shards is not None and name in (SONGS, TRUE)
+        if is_searched and samples.shape[-1] >= SAMPLE_RATE:
+            found.traces[name] = Trace(self.ears.style.from_audio(samples, SAMPLE_RATE), self.ears.latents(samples))
 
     def _result(self, job: Job, path: Path, samples: Tensor, listened: Listened, whole: Tensor | None = None) -> SongResult:
         """What is found of one recording that should be `job`'s song."""

@@ -145,6 +145,13 @@ class EvalConfig:
         return self.workers or (1 if torch.accelerator.is_available() else os.cpu_count() or 1)
 
     @property
+    def on(self) -> str:
+        """The device."""
+        import torch
+
+        return self.device or ("cuda" if torch.cuda.is_available() else "cpu")
+
+    @property
     def phonemizer(self) -> str:
         """The phonemizer's file."""
         return self.phonemizer_path or str(assets.BUNDLE / "phonemizer.pt")
