@@ -1,10 +1,10 @@
 """How sure a figure is: intervals over songs, and whether two systems differ over the same songs. It knows no metric.
 
-Songs are what is drawn again: words of one song are sung alike, so they are no independent samples. A mean (a ratio of sums, each song by
-its weight) has the studentised bootstrap's interval (bootstrap-t: Efron & Tibshirani 1993, chapter 12.5), which holds where songs differ
-much or weigh differently; of fewer than eight songs, or of hardly any that differ, Student's. A median of pooled samples has the
-percentile interval, its tails widened for small sets (Hesterberg 2015, section 5.3). `tests/bench/coverage.py` says how often the truth
-is within. Letters: n songs, D draws, M samples of all songs.
+Songs are what is drawn again: words of one song are sung alike, so they are no independent samples. Each end of the interval of a mean (a
+ratio of sums, each song by its weight) is the further one of Student's and of the studentised bootstrap's (bootstrap-t: Efron & Tibshirani
+1993, chapter 12.5): the first is too near where songs are skewed, the second where few lie far out. Of fewer than eight songs, or of hardly
+any that differ, it is Student's. A median of pooled samples has the percentile interval, its tails widened for small sets (Hesterberg 2015,
+section 5.3). `tests/bench/coverage.py` says how often the truth is within. Letters: n songs, D draws.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def _mean_interval(means: _Means, seed: int, level: float, draws: int) -> tuple[
             ratios = np.where(spread > NOISE * error, (drawn - figure) / spread, np.sign(drawn - figure) * np.inf)
         ends = np.quantile(ratios, [(1 - level) / 2, (1 + level) / 2], method="nearest")
         if np.isfinite(ends).all():
-            low, high = float(ends[0]), float(ends[1])
+            low, high = min(low, float(ends[0])), max(high, float(ends[1]))
     return figure, figure - high * error, figure - low * error
 
 

@@ -34,6 +34,11 @@ def shares(draw: np.random.Generator, songs: int) -> Songs:
     return [Value(count / 40, 40) for count in draw.binomial(40, draw.beta(2, 8, songs)).tolist()]
 
 
+def rare_shares(draw: np.random.Generator, songs: int) -> Songs:
+    """Shares of 40 words each that are 0 of many songs; truth 0.02."""
+    return [Value(count / 40, 40) for count in draw.binomial(40, draw.beta(0.5, 24.5, songs)).tolist()]
+
+
 def uneven_shares(draw: np.random.Generator, songs: int) -> Songs:
     """The same of songs of 20 to 80 words; truth 0.2."""
     words = draw.integers(20, 81, songs)
@@ -53,6 +58,7 @@ CASES: dict[str, tuple[Callable[[np.random.Generator, int], Songs], int, Pooling
     "lognormal, 50 songs": (lognormal, 50, "mean", math.exp(1 / 8)),
     "shares of words, 30 songs": (shares, 30, "mean", 0.2),
     "shares of uneven songs, 30 songs": (uneven_shares, 30, "mean", 0.2),
+    "rare shares of words, 30 songs": (rare_shares, 30, "mean", 0.02),
     "medians of words, 40 songs": (medians, 40, "median", 0.0),
 }
 
