@@ -104,6 +104,15 @@ class Ears:
         """What the control `codec round trip` goes through."""
         return load_codec(self.settings.codec.kind, self.settings.codec.path, torch.device(self.device))
 
+    def load(self, rooms: Sequence[str], has_references: bool) -> None:
+        """Loads what every song needs. Raises ValueError or OSError, one line, for files that are missing or do not fit."""
+        if {"timing", "lyrics"} & set(rooms):
+            _ = self.aligners, self.recognisers, self.judge if "judge" in self.settings.lyrics.recognisers else None
+        if {"style", "sound", "safety"} & set(rooms):
+            _ = self.style
+        if has_references and "codec round trip" in self.settings.controls:
+            _ = self.codec
+
     def listen(self, samples: Tensor, rooms: Sequence[str], language: str) -> Listened:
         """Everything that is heard in `samples` (2, N) at 44.1 kHz for the rooms `timing` and `lyrics`."""
         if not {"timing", "lyrics"} & set(rooms):

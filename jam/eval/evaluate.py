@@ -96,8 +96,9 @@ def _measured(settings: EvalConfig, work: Work) -> Iterator[Measured]:
 
     count = min(settings.processes, len(work.jobs))
     with tqdm(total=len(work.jobs), unit="song", desc="measuring") as bar:
+        measurer = Measurer(settings, work)
+        measurer.ears.load(settings.rooms, any(job.item.reference for job in work.jobs))  # a fault of theirs is no fault of a song
         if count == 1:
-            measurer = Measurer(settings, work)
             for job in work.jobs:
                 yield measurer.measure(job)
                 bar.update()
