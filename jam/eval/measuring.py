@@ -140,35 +140,27 @@ class Measurer:
 
     def _result(self, job: Job, path: Path, samples: Tensor, listened: Listened, whole: Tensor | None = None) -> SongResult:
         """What is found of one recording that should be `job`'s song."""
-        values, alignment, notes = self._words(job.text, listened, job.rooms)
-        first = job.text.timed[0].start if job.text.timed else None
+        values: dict[str, Value] = {}
         if "duration" in job.rooms:
+            first = job.text.timed[0].start if job.text.timed else None
             values |= lengths.measure(samples, job.item.duration, first, whole)
         if "sound" in job.rooms:
             values |= sound.measure(samples)
-        if "style" in job.rooms:
-            values |= self._styles(samples, job.item)
-        return SongResult(
-            job.name,
-            str(path),
-            samples.shape[-1] / SAMPLE_RATE,
-            values,
-            job.text.timed,
-            sung(job.text, alignment),
-            job.text.written,
-            listened.texts,
-            notes,
-        )
+        return self._against(job, job.item, job.text, path, samples, listened, values)
 
     def _shuffled(self, job: Job, path: Path, samples: Tensor, listened: Listened) -> SongResult:
         """The song against another song's request: what a figure is worth when nothing was sung as asked."""
         assert job.rival is not None
-        item, text = job.rival
-        values, alignment, notes = self._words(text, listened, job.rooms)
-        if "style" in job.rooms:
-            values |= self._styles(samples, item)
-        seconds = samples.shape[-1] / SAMPLE_RATE
-        return SongResult(job.name, str(path), seconds, values, text.timed, sung(text, alignment), text.written, listened.texts, notes)
+        return self._against(job, *job.rival, path, samples, listened, {})
+
+    def _against(
+        self, job: Job, item: Item, text: Text, path: Path, samples: Tensor, listened: Listened, values: dict[str, Value]
+    ) -> SongResult:
+        """`values`, and what a recording has of the lyrics and the style that `item` asks for."""
+        said, alignment, notes = self._words(text, listened, job.rooms)
+        found = said | values | (self._styles(samples, item) if "style" in job.rooms else {})
+        seconds, words = samples.shape[-1] / SAMPLE_RATE, sung(text, alignment)
+        return SongResult(job.name, str(path), seconds, found, text.timed, words, text.written, listened.texts, notes, item=job.item.id)
 
     def _styles(self, samples: Tensor, item: Item) -> dict[str, Value]:
         return styles.measure(samples, item, self.ears.style, self.settings.style.encoder, self.bench.genres)

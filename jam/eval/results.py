@@ -44,6 +44,7 @@ class SongResult:
     heard: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     problem: str | None = None
+    item: str = ""  # of the benchmark, which several takes answer; empty: `id`
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def _of_word(word: Word) -> dict[str, Any]:
 
 
 def _of_song(song: SongResult) -> dict[str, Any]:
-    plain = {key: getattr(song, key) for key in ("id", "audio", "duration", "lyrics", "heard", "problem")}
+    plain = {key: getattr(song, key) for key in ("id", "audio", "item", "duration", "lyrics", "heard", "problem")}
     return plain | {
         "notes": list(song.notes),
         "values": {name: _of_value(value) for name, value in song.values.items()},
@@ -143,7 +144,7 @@ def _estimate(data: Mapping[str, Any]) -> Estimate:
 
 def _song(data: Mapping[str, Any]) -> SongResult:
     values = {name: _value(value) for name, value in data["values"].items()}
-    plain = {key: data[key] for key in ("id", "audio", "duration", "lyrics", "heard", "problem")}
+    plain = {key: data[key] for key in ("id", "audio", "item", "duration", "lyrics", "heard", "problem")}
     return SongResult(**plain, values=values, asked=_words(data["asked"]), sung=_words(data["sung"]), notes=tuple(data["notes"]))
 
 

@@ -48,18 +48,25 @@ def conditions(
 
 
 def summed_up(found: Sequence[SongResult], seed: int) -> dict[str, Estimate]:
-    """The estimates of a set of songs, in the catalogue's order."""
-    by_measure: dict[str, list[Value]] = {}
+    """The estimates of a set of songs, in the catalogue's order. Takes of one song are one draw: they are not independent."""
+    by_measure: dict[str, dict[str, list[Value]]] = {}
     for one in found:
         for name, value in one.values.items():
-            by_measure.setdefault(name, []).append(value)
+            by_measure.setdefault(name, {}).setdefault(one.item or one.id, []).append(value)
     estimates = {}
     for name in sorted(by_measure, key=catalogue.place):
         measure = catalogue.measure(name)
         low, high = measure.bounds
-        figure = estimate(by_measure[name], measure.pooled, seed)
+        figure = estimate([joined(takes) for takes in by_measure[name].values()], measure.pooled, seed)
         estimates[name] = replace(figure, low=max(figure.low, low), high=min(figure.high, high))
     return estimates
+
+
+def joined(takes: Sequence[Value]) -> Value:
+    """What several takes of one song have together, each by its weight."""
+    weight = sum(take.weight for take in takes)
+    value = sum(take.value * take.weight for take in takes) / weight if weight else takes[0].value
+    return Value(value, weight, tuple(sample for take in takes for sample in take.samples))
 
 
 def _add_votes(settings: EvalConfig, sets: dict[str, list[SongResult]], absent: dict[str, str]) -> None:

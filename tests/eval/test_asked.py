@@ -1,16 +1,9 @@
 import pytest
 
-from jam import assets
 from jam.eval.alignment import Alignment, Found
 from jam.eval.asked import text_of
 from jam.lyrics import formats
-from jam.lyrics.phonemes import Phonemizer
 from jam.lyrics.words import Word
-
-
-@pytest.fixture(scope="module")
-def phonemizer() -> Phonemizer:
-    return Phonemizer.load(assets.BUNDLE / "phonemizer.pt")
 
 
 def length(word: Word) -> list[int]:
