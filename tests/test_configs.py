@@ -8,6 +8,7 @@ import yaml
 
 from jam import config
 from jam.dpo.train_dpo import DPOConfig
+from jam.eval.settings import EvalConfig
 from jam.infer import InferConfig
 from jam.train import TrainConfig
 
@@ -170,3 +171,10 @@ def test_the_pretraining_yaml_explains_every_key_of_training():
     lines = [line for line in file.read_text().splitlines() if not line.startswith("#") and not line.endswith(":")]
     plain = [line.strip() for line in lines if "#" not in line]
     assert all("${" in line or line.endswith(": null") or line.split(":")[0] in ("heads", "project") for line in plain), plain
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parent.parent / "configs" / "eval").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_evaluation_is_readable_and_says_something(path):
+    read = config.load(EvalConfig, [f"config={path}"])
+    assert read != EvalConfig()
+    assert path.read_text().startswith("# ")

@@ -20,6 +20,8 @@ from jam import config
 from jam.data.inspect import InspectSettings
 from jam.dpo.listing import read_listing
 from jam.dpo.train_dpo import DPOConfig
+from jam.eval import catalogue, compare
+from jam.eval.settings import EvalConfig
 from jam.export import ExportConfig
 from jam.infer import InferConfig
 from jam.lyrics import formats
@@ -35,12 +37,14 @@ UNREAD = {  # another entry's sections
     InferConfig: ("data", "training", "wandb", "dpo"),
     TrainConfig: ("evaluation", "dpo"),
     DPOConfig: ("evaluation",),
+    EvalConfig: (),
 }
 ENTRIES = {
     "jam.infer": InferConfig,
     "jam.train": TrainConfig,
     "jam.dpo.train_dpo": DPOConfig,
     "jam.export": ExportConfig,
+    "jam.eval.evaluate": EvalConfig,
     "jam.data.inspect": InspectSettings,
     "jam.lyrics.train_planner": TrainPlannerConfig,
 }
@@ -70,6 +74,8 @@ def parsed(words: list[str]) -> object:
         assert load_config_from_file(words[words.index("--config_file") + 1])
     if module in ENTRIES:
         return config.load(ENTRIES[module], settings)
+    if module == "jam.eval.compare":
+        return config.load(compare.CompareConfig, [word for word in settings if "=" in word])
     if module == "jam.lyrics":
         return lyrics_parser().parse_args(settings)
     assert module == "jam.nano.build", words
@@ -114,6 +120,15 @@ def test_every_word_of_the_export_is_told():
     told = dict(re.findall(r"^\| `(\w+)` \| (`[^`]+`)? ?\|", section, flags=re.MULTILINE))
     defaults = {field.name: "" if field.name == "output" else f"`{shown(field.default)}`" for field in dataclasses.fields(ExportConfig)}
     assert told == defaults
+
+
+def test_every_measure_is_told_as_it_is_defined():
+    told = re.findall(r"^\| `([a-z]+\.\w+)` \| (.*?) \| (.*?) \| (.*?) \| (.*?) \|$", README, flags=re.MULTILINE)
+    names = {measure.name: ", ".join(filter(None, (measure.label, measure.unit))) for measure in catalogue.MEASURES}
+    assert told == [
+        tuple(text.replace("|", "\\|") for text in (one.name, names[one.name], one.meaning, one.source, one.limits))
+        for one in catalogue.MEASURES
+    ]
 
 
 def test_the_picture_is_there_and_is_drawn():
