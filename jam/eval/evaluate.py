@@ -6,6 +6,8 @@ and report. A song that cannot be measured is a row with its problem; what is op
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import multiprocessing
 import sys
@@ -123,13 +125,14 @@ def _measure(job: Job) -> Measured:
 
 
 def facts(settings: EvalConfig, work: Work) -> dict[str, Any]:
-    """What makes an evaluation repeatable: settings, seed, versions, the hashes of judge, phonemizer and benchmark, and who sang."""
+    """What makes an evaluation repeatable: settings, seed, versions, the hashes of lyrics, judge and phonemizer, and who sang."""
     languages = sorted({text.language for text in work.bench.texts})
     return {
         "jam": __version__,
         "torch": torch.__version__,
         "seed": settings.seed,
-        "benchmark": _digest(settings.benchmark) if settings.benchmark else "the lyrics beside the songs",
+        "benchmark": Path(settings.benchmark).name if settings.benchmark else "the lyrics beside the songs",
+        "asked": _asked(work),
         "judge": _digest(settings.alignment.judge_path or assets.BUNDLE / judge.FILE),
         "phonemizer": _digest(settings.phonemizer),
         "normaliser": {language: normal.normaliser(language) for language in languages},
@@ -141,6 +144,12 @@ def facts(settings: EvalConfig, work: Work) -> dict[str, Any]:
 def _digest(path: str | Path) -> str:
     """A file's name and the SHA-256 of what it holds; of what is no file its name."""
     return f"{Path(path).name} {assets.sha256(path)}" if Path(path).is_file() else str(path)
+
+
+def _asked(work: Work) -> str:
+    """The SHA-256 of all lyrics that were asked for, with their times."""
+    texts = [[text.written, [(word.start, word.end) for word in text.timed]] for text in work.bench.texts]
+    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()
 
 
 def _singers(work: Work) -> dict[str, Any]:

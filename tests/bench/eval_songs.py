@@ -37,7 +37,8 @@ def main(words: list[str]) -> int:
         timed = [Word(word["start"], word["end"], word["word"], dictionary()[word["word"]]) for word in facts["word"]]
         lyrics = json.loads(timed_json.write(of_words(timed, score.lines)))
         key = f"{benchmark.NOTES[score.key]} {'minor' if score.minor else 'major'}"
-        items.append({"id": name, "duration": round(score.seconds, 3), "genre": score.genre, "bpm": score.bpm, "key": key, "lyrics": lyrics})
+        told = {"id": name, "duration": round(score.seconds, 3), "genre": score.genre, "bpm": score.bpm, "key": key}
+        items.append(told | {"lyrics": lyrics})
     (FOLDER / "benchmark.json").write_text(json.dumps(items, ensure_ascii=False) + "\n", encoding="utf-8")
     return 0
 

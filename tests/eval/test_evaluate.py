@@ -92,7 +92,7 @@ def test_a_run_tells_its_settings_and_the_hashes_of_what_judged(whole):
     facts = whole[2].facts
     assert facts["seed"] == 0
     assert facts["settings"]["lyrics"]["candidates"] == 8
-    assert facts["benchmark"].startswith("benchmark.json ") and len(facts["benchmark"].split()[1]) == 64
+    assert facts["benchmark"] == "benchmark.json" and len(facts["asked"]) == 64
     assert facts["judge"].startswith("judge.safetensors ")
     assert "Whisper" in facts["normaliser"]["en_us"]
 
