@@ -47,8 +47,8 @@ MEASURES = (
         "timing.coverage", "words found", "%", "higher", "mean",
         "Share of the words asked for that are heard in their order: not passed over by the best path, and like themselves enough.",
         "forced alignment with words that may be passed over, confidence as goodness of pronunciation (Witt and Young 2000)",
-        "Where words are repeated, it cannot be said which of them is missing; and where nothing is heard clearly, in noise, nothing is clearly "
-        "missing: read it beside the phone error rate.",
+        "Where words are repeated, it cannot be said which of them is missing; and where nothing is heard clearly, in noise, nothing is "
+        "clearly missing: read it beside the phone error rate.",
     ),
     Measure(
         "timing.missing", "words missing", "%", "lower", "mean", "Share of the words asked for that are not found.",
