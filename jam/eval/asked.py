@@ -25,6 +25,7 @@ class Text:
     lines: tuple[int, ...] = ()
     windows: tuple[tuple[float, float] | None, ...] = ()
     language: str = LANGUAGE
+    remarks: tuple[str, ...] = ()
 
     @property
     def asked(self) -> tuple[Word | None, ...]:
@@ -64,16 +65,19 @@ class Text:
 
 
 def text_of(sheet: Sheet, phonemizer: Phonemizer, language: str | None = None, where: str = "lyrics") -> Text:
-    """The text of a sheet, every word with its IPA. Raises ValueError, in one line, for words that the phonemizer cannot read."""
+    """The text of a sheet, every word with its IPA; where the phonemizer cannot read it, without, and a remark says so."""
     code = sheet.language or language or LANGUAGE
     plain = [
         Word(word.start or 0.0, word.end or 0.0, word.word, word.phoneme, word.language, word.phones if word.is_timed else None)
         for word in sheet.words
     ]
-    said = phonemizer.words(plain, where, code)
+    try:
+        said, remarks = phonemizer.words(plain, where, code), sheet.remarks
+    except ValueError as error:
+        said, remarks = tuple(plain), (*sheet.remarks, f"no sounds are known of these lyrics: {error}")
     lines = tuple(line for line in _divided(sheet).lines if line.words)
     counts = tuple(len(line.words) for line in lines)
-    return Text(said, tuple(word.is_timed for word in sheet.words), counts, tuple(_windows(lines)), code)
+    return Text(said, tuple(word.is_timed for word in sheet.words), counts, tuple(_windows(lines)), code, remarks)
 
 
 def _divided(sheet: Sheet) -> Sheet:

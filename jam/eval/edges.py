@@ -62,22 +62,23 @@ MEASURES = (
 )  # fmt: skip
 
 
-def measure(asked: Sequence[Word | None], alignment: Alignment) -> dict[str, Value]:
+def measure(asked: Sequence[Word | None], alignment: Alignment, spelled: Sequence[Sequence[int]] | None = None) -> dict[str, Value]:
     """The timing of one song: `asked` are its words at the times asked for, None where a word has none, as `alignment` has them.
 
-    A song without words has no timing, one without found words no errors.
+    Words of no tokens in `spelled` have no sound and do not count. A song without words has no timing, one without found words no errors.
     """
-    count = len(alignment.words)
-    if not count:
+    kept = [place for place in range(len(alignment.words)) if spelled is None or len(spelled[place])]
+    if not kept:
         return {}
-    share = sum(found is not None for found in alignment.words) / count
+    pairs = [(asked[place], alignment.words[place]) for place in kept]
+    share = sum(found is not None for _, found in pairs) / len(pairs)
     values = {
-        "timing.coverage": Value(100 * share, count),
-        "timing.missing": Value(100 * (1 - share), count),
-        "timing.extra": Value(100 * len(alignment.extra) / count, count),
+        "timing.coverage": Value(100 * share, len(pairs)),
+        "timing.missing": Value(100 * (1 - share), len(pairs)),
+        "timing.extra": Value(100 * len(alignment.extra) / len(pairs), len(pairs)),
     }
-    pairs = [(word, found) for word, found in zip(asked, alignment.words, strict=True) if word is not None]
-    return values | _errors(pairs) if pairs else values
+    timed = [(word, found) for word, found in pairs if word is not None]
+    return values | _errors(timed) if timed else values
 
 
 def _errors(pairs: Sequence[tuple[Word, Found | None]]) -> dict[str, Value]:

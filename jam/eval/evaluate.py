@@ -58,13 +58,9 @@ def prepare(settings: EvalConfig, phonemizer: Phonemizer) -> Work:
             broken.append(SongResult(entry.where, "", problem=entry.problem))
         else:
             items.append(entry)
-    texts: dict[str, Text] = {}
-    for item in items:
-        try:
-            texts[item.id] = text_of(item.sheet, phonemizer, item.language or settings.lyrics.language, item.source or item.id)
-        except ValueError as error:
-            broken.append(SongResult(item.id, "", problem=str(error)))
-    found = candidates([item for item in items if item.id in texts], Path(settings.songs))[: settings.num_songs]
+    language = settings.lyrics.language
+    texts = {item.id: text_of(item.sheet, phonemizer, item.language or language, item.source or item.id) for item in items}
+    found = candidates(items, Path(settings.songs))[: settings.num_songs]
     broken += [SongResult(one.name, str(one.audio or ""), problem=one.problem) for one in found if one.problem is not None]
     good = [one for one in found if one.problem is None]
     if not good:

@@ -43,7 +43,8 @@ MEASURES: tuple[Measure, ...] = (
         "Fréchet distances of subsets of the songs, extended along a line in 1 / size to a set without end. "
         "Only where the smallest subset has more windows than the embedding has dimensions.",
         "Gui et al. 2024 (arXiv 2311.01616)",
-        f"{_SET} The line holds for large sets; what few recordings add to the distance stays in it.",
+        f"{_SET} The line holds for large sets; what few recordings add to the distance stays in it. Its interval is that of the plain "
+        "distance, moved: the line's own doubt is not in it.",
     ),
     Measure(
         "sound.kad",

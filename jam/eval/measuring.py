@@ -158,28 +158,31 @@ class Measurer:
     ) -> SongResult:
         """`values`, and what a recording has of the lyrics and the style that `item` asks for."""
         said, alignment, notes = self._words(text, listened, job.rooms)
-        found = said | values | (self._styles(samples, item) if "style" in job.rooms else {})
+        found = said | values
+        if "style" in job.rooms:
+            try:
+                found |= styles.measure(samples, item, self.ears.style, self.settings.style.encoder, self.bench.genres)
+            except ValueError as error:  # of the clip or the reference, not of the song
+                notes = (*notes, f"no style is measured: {error}")
         seconds, words = samples.shape[-1] / SAMPLE_RATE, sung(text, alignment)
         return SongResult(job.name, str(path), seconds, found, text.timed, words, text.written, listened.texts, notes, item=job.item.id)
-
-    def _styles(self, samples: Tensor, item: Item) -> dict[str, Value]:
-        return styles.measure(samples, item, self.ears.style, self.settings.style.encoder, self.bench.genres)
 
     def _words(self, text: Text, listened: Listened, rooms: Sequence[str]) -> tuple[dict[str, Value], Alignment, tuple[str, ...]]:
         """The values of `timing` and `lyrics`, where the first aligner found the words, and what is to be known of them."""
         values: dict[str, Value] = {}
         first: Alignment | None = None
         for name, emissions in listened.emissions.items():
-            alignment = align(emissions, text.spelled(self.ears.aligners[name].spell))
+            spelled = text.spelled(self.ears.aligners[name].spell)
+            if text.words and not any(spelled):
+                continue  # a language that this aligner cannot spell
+            alignment = align(emissions, spelled)
             first = first or alignment
             if "timing" in rooms:
-                values |= {by(measure, name): value for measure, value in edges.measure(text.asked, alignment).items()}
+                values |= {by(measure, name): value for measure, value in edges.measure(text.asked, alignment, spelled).items()}
         found = first or Alignment((None,) * len(text.words), ())
         if "lyrics" in rooms:
             values |= self._fidelity(text, listened, found)
-        known = share_known([word.phoneme or "" for word in text.words])
-        told = f"the judge has a sound for only {100 * known:.0f} % of the symbols of these lyrics; its figures are worth little here"
-        return values, found, (told,) if known < FEW_KNOWN and "judge" in listened.emissions else ()
+        return values, found, (*text.remarks, *_doubts(text, listened))
 
     def _fidelity(self, text: Text, listened: Listened, found: Alignment) -> dict[str, Value]:
         """What the judge says of the lyrics; what recognisers wrote down is counted later, all songs together."""
@@ -200,6 +203,13 @@ class Measurer:
         if self._others is None:
             self._others = [line for text in self.bench.texts for line in text.spoken_lines(self.ears.judge.spell) if line.size]
         return self._others
+
+
+def _doubts(text: Text, listened: Listened) -> tuple[str, ...]:
+    """A line where the judge knows few of the symbols of lyrics."""
+    known = share_known([word.phoneme or "" for word in text.words])
+    told = f"the judge has a sound for only {100 * known:.0f} % of the symbols of these lyrics; its figures are worth little here"
+    return (told,) if known < FEW_KNOWN and "judge" in listened.emissions else ()
 
 
 def song_of(path: Path) -> Tensor:

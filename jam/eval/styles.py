@@ -74,7 +74,8 @@ MEASURES: tuple[Measure, ...] = (
         "Share of songs whose tempo is within 4 % of the one asked for, else of the reference's, else of the style clip's; "
         "a tempo doubled or halved is the same one.",
         "tolerance of accuracy 1 of Gouyon et al. 2006; beats by librosa (Ellis 2007)",
-        "The tempo is measured between 70 and 140 beats a minute alone, so octaves are not told apart; a song without a beat is left out.",
+        "The tempo is measured between 70 and 140 beats a minute alone, so octaves are not told apart, and one tempo in nine agrees by "
+        "chance; a song without a beat is left out.",
     ),
     Measure(
         "style.tempo_multiple",
@@ -84,7 +85,7 @@ MEASURES: tuple[Measure, ...] = (
         "mean",
         "The same where a third of the tempo and three times it are right as well.",
         "accuracy 2 of Gouyon et al. 2006",
-        "It forgives what a listener may hear; one tempo in five agrees by chance.",
+        "It forgives what a listener may hear; one tempo in three agrees by chance.",
     ),
     Measure(
         "style.key",

@@ -6,10 +6,9 @@ The module knows nothing of unknown words: those are the phonemizer's business.
 """
 
 import functools
-import re
 from collections.abc import Sequence
-from pathlib import Path
 
+from jam.eval import sphinx
 from jam.lyrics.lexicon import ARPABET
 
 VOWELS = frozenset(["AA", "AE", "AH", "AO", "AW", "AX", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW"])
@@ -33,26 +32,14 @@ def syllables(phones: Sequence[str]) -> int:
     return max(1, sum(phone.upper().rstrip("012") in VOWELS for phone in phones))
 
 
-def dictionary_path() -> Path:
-    """Where pocketsphinx keeps its copy of the CMU dictionary (125,000 words). ValueError where pocketsphinx is not installed."""
-    try:
-        import pocketsphinx
-    except ImportError as error:
-        raise ValueError("the CMU dictionary comes with pocketsphinx, which is not installed; pip install pocketsphinx") from error
-    return Path(pocketsphinx.get_model_path()) / "en-us" / "cmudict-en-us.dict"
-
-
 @functools.cache
 def variants() -> dict[str, tuple[tuple[str, ...], ...]]:
-    """Every pronunciation of every word, ARPAbet, first one first."""
-    found: dict[str, list[tuple[str, ...]]] = {}
-    for line in dictionary_path().read_text(encoding="utf-8").splitlines():
-        word, *phones = line.split()
-        found.setdefault(re.sub(r"\(\d+\)$", "", word), []).append(tuple(phones))
+    """Every pronunciation of every word, ARPAbet, first one first. ValueError where pocketsphinx is not installed."""
+    found = dict(sphinx.dictionary())
     for word, preferred in PREFERRED.items():
         reading = tuple(preferred.split())
-        found[word] = [reading, *(phones for phones in found[word] if phones != reading)]
-    return {word: tuple(phones) for word, phones in found.items()}
+        found[word] = (reading, *(phones for phones in found[word] if phones != reading))
+    return found
 
 
 def phones_of(word: str) -> tuple[str, ...]:

@@ -1,5 +1,3 @@
-import pytest
-
 from jam.eval.alignment import Alignment, Found
 from jam.eval.asked import text_of
 from jam.lyrics import formats
@@ -50,6 +48,8 @@ def test_an_instrumental_has_a_text_of_nothing(phonemizer):
     assert (text.words, text.lines, text.written, text.spoken_lines(length)) == ((), (), "", [])
 
 
-def test_a_word_that_cannot_be_read_is_refused_with_its_place(phonemizer):
-    with pytest.raises(ValueError, match=r"song\.txt: word 2 .*"):
-        text_of(formats.sheet_of("hello мир", "song.txt"), phonemizer, where="song.txt")
+def test_lyrics_that_nobody_can_pronounce_keep_their_words_and_say_so(phonemizer):
+    text = text_of(formats.sheet_of("hello \u043c\u0438\u0440", "song.txt"), phonemizer, where="song.txt")
+    assert text.written == "hello \u043c\u0438\u0440"
+    assert [word.phoneme for word in text.words] == [None, None]
+    assert "song.txt: word 2" in text.remarks[-1]

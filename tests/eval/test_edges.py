@@ -64,3 +64,10 @@ def test_no_word_found_leaves_no_errors_but_shares():
     assert "timing.onset_ms" not in values
     assert values["timing.within_50"].value == 0
     assert values["timing.missing"].value == 100
+
+
+def test_words_that_have_no_sound_do_not_count():
+    values = measure(words(1, 2, 3), found(1, None, 3), [(4, 5), (), (6,)])
+    assert values["timing.coverage"].value == 100
+    assert values["timing.coverage"].weight == values["timing.within_50"].weight == 2
+    assert measure(words(1), found(None), [()]) == {}

@@ -145,6 +145,18 @@ def test_a_recogniser_that_lacks_the_language_leaves_the_other_songs_their_texts
     assert len(found.absent) == 1 and "de" in found.absent[0]
 
 
+def test_lyrics_that_nobody_pronounces_and_a_style_clip_that_is_too_short_leave_the_rest(songs, tmp_path):
+    audio.write(tmp_path / "one.flac", songs[0].mix[:, : 44_100 * 6])
+    audio.write(tmp_path / "short.wav", songs[0].mix[:, :4000])
+    item = {"id": "one", "lyrics": "\u3055\u304f\u3089 \u3055\u304f\u3089", "language": "ja", "duration": 6, "audio_path": "short.wav"}
+    (tmp_path / "one.json").write_text(json.dumps([item]))
+    assert run(f"songs={tmp_path}", f"benchmark={tmp_path}/one.json", f"output={tmp_path}/report", *QUICK) == 0
+    (song,) = results.read(tmp_path / "report").conditions[0].songs
+    assert song.problem is None and "sound.loudness" in song.values and "duration.length_error" in song.values
+    assert not any(name.startswith(("timing.", "style.", "lyrics.")) for name in song.values)
+    assert len(song.notes) == 2 and "ja" in song.notes[0] and "too short" in song.notes[1]
+
+
 def test_an_aligner_that_is_not_there_is_told_and_sound_is_measured_all_the_same(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     words = (f"songs={folder}", f"benchmark={folder}/benchmark.json", f"output={tmp_path}", "num_songs=1", *QUICK)

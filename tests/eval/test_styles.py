@@ -70,6 +70,15 @@ def test_tempi_agree_within_four_parts_of_a_hundred_whatever_the_octave(heard, a
     assert styles.tempi_agree(heard, asked, styles.MULTIPLES) == multiples
 
 
+@pytest.mark.parametrize(("multiples", "parts", "told"), [((1,), 9, "one tempo in nine"), (styles.MULTIPLES, 3, "one tempo in three")])
+def test_tempi_agree_by_chance_as_often_as_is_told(multiples, parts, told):
+    tempi = [70 * 2 ** (step / 200) for step in range(200)]
+    agreeing = [styles.tempi_agree(heard, asked, multiples) for heard in tempi for asked in tempi]
+    assert round(len(agreeing) / sum(agreeing)) == parts
+    name = "style.tempo" if multiples == (1,) else "style.tempo_multiple"
+    assert told in next(measure.limits for measure in styles.MEASURES if measure.name == name)
+
+
 def test_a_song_without_a_beat_has_no_tempo_to_agree():
     assert values(torch.zeros(2, 5 * RATE), Item("a", bpm=100, key="C")) == {}
 

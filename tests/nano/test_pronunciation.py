@@ -47,3 +47,13 @@ def test_a_word_outside_the_dictionary_is_named():
 
     with pytest.raises(ValueError, match="'qzxv' is not in the CMU dictionary"):
         phones_of("qzxv")
+
+
+def test_readings_put_first_are_those_of_the_singer_alone():
+    pytest.importorskip("pocketsphinx", reason="the CMU dictionary comes with pocketsphinx")
+    from jam.eval import sphinx
+    from jam.nano.pronunciation import PREFERRED, variants
+
+    book, heard = variants(), sphinx.dictionary()
+    assert {word for word in heard if book[word] != heard[word]} == set(PREFERRED)
+    assert all(set(book[word]) == set(heard[word]) for word in PREFERRED)
