@@ -77,23 +77,29 @@ class Ears:
         return {name: recogniser for name, recogniser in found.items() if recogniser is not None}
 
     @cached_property
-    def style(self) -> StyleEncoder:
+    def style(self) -> StyleEncoder | None:
         """What compares songs with descriptions and clips."""
-        return load_style(self.settings.style.encoder, self.settings.style.path, torch.device(self.device))
+        s = self.settings.style
+        return self._tried("style", lambda: load_style(s.encoder, s.path, torch.device(self.device)))
 
     @cached_property
     def embeddings(self) -> dict[str, Embedding]:
         """By name, those that turn songs into rows for the Fréchet distance."""
-        from jam.eval.embeddings import ClapRows, StyleRows, VggishRows
+        from jam.eval.embeddings import ClapRows, VggishRows
 
         s = self.settings
-        wanted: dict[str, Callable[[], Embedding]] = {
-            "style": lambda: StyleRows(self.style, s.style.encoder),
+        wanted: dict[str, Callable[[], Embedding | None]] = {
+            "style": self._style_rows,
             "clap": lambda: ClapRows.load(s.sound.clap_path, self.device),
             "vggish": lambda: VggishRows.load(s.sound.vggish_path, self.device),
         }
         found = {name: self._tried(name, wanted[name]) for name in s.sound.embeddings}
         return {embedding.name: embedding for embedding in found.values() if embedding is not None}
+
+    def _style_rows(self) -> Embedding | None:
+        from jam.eval.embeddings import StyleRows
+
+        return None if self.style is None else StyleRows(self.style, self.settings.style.encoder)
 
     def rows(self, samples: Tensor) -> dict[str, np.ndarray]:
         """The rows (w, d) of `samples` (2, N) at 44.1 kHz, by embedding."""
@@ -101,8 +107,9 @@ class Ears:
 
     @cached_property
     def codec(self) -> Any:
-        """What the control `codec round trip` goes through."""
-        return load_codec(self.settings.codec.kind, self.settings.codec.path, torch.device(self.device))
+        """What the control `codec round trip` goes through, and what training songs are searched by; None where it is not there."""
+        s = self.settings.codec
+        return self._tried("codec", lambda: load_codec(s.kind, s.path, torch.device(self.device)))
 
     def load(self, rooms: Sequence[str], has_references: bool) -> None:
         """Loads what every song needs. Raises ValueError or OSError, one line, for files that are missing or do not fit."""
@@ -128,9 +135,9 @@ class Ears:
         return Listened(emissions, written, tuple(self.judge.write(heard)) if heard else ())
 
     @torch.no_grad()
-    def latents(self, samples: Tensor) -> Tensor:
-        """The codec's latents (T, C) of `samples` (2, N) at 44.1 kHz."""
-        return self.codec.encode(samples[None].to(self.device))[0][0].float().cpu()
+    def latents(self, samples: Tensor) -> Tensor | None:
+        """The codec's latents (T, C) of `samples` (2, N) at 44.1 kHz; None where it is not there."""
+        return None if self.codec is None else self.codec.encode(samples[None].to(self.device))[0][0].float().cpu()
 
     @torch.no_grad()
     def round_trip(self, samples: Tensor) -> Tensor:

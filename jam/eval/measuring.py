@@ -58,10 +58,10 @@ class Bench:
 
 @dataclass(frozen=True)
 class Trace:
-    """What training songs are searched for: a song's style (512,) and its latents (T, C)."""
+    """What training songs are searched for: a song's style (512,) and its latents (T, C), where there is what makes them."""
 
-    style: Tensor
-    latents: Tensor
+    style: Tensor | None
+    latents: Tensor | None
 
 
 @dataclass
@@ -125,7 +125,7 @@ class Measurer:
         self._embed(found, name, job, samples)
         if name == SONGS and job.rival is not None and SHUFFLED in job.controls:
             found.results[SHUFFLED] = self._shuffled(job, path, samples, listened)
-        if name == TRUE and CODED in job.controls:
+        if name == TRUE and CODED in job.controls and self.ears.codec is not None:
             coded = self.ears.round_trip(samples)
             self._embed(found, CODED, job, coded)
             found.results[CODED] = self._result(job, path, coded, self.ears.listen(coded, job.rooms, job.text.language))
@@ -136,7 +136,8 @@ class Measurer:
             found.rows[name] = self.ears.rows(samples)
         is_searched = "safety" in job.rooms and self.settings.safety.shards is not None and name in (SONGS, TRUE)
         if is_searched and samples.shape[-1] >= SAMPLE_RATE:
-            found.traces[name] = Trace(self.ears.style.from_audio(samples, SAMPLE_RATE), self.ears.latents(samples))
+            style = None if self.ears.style is None else self.ears.style.from_audio(samples, SAMPLE_RATE)
+            found.traces[name] = Trace(style, self.ears.latents(samples))
 
     def _result(self, job: Job, path: Path, samples: Tensor, listened: Listened, whole: Tensor | None = None) -> SongResult:
         """What is found of one recording that should be `job`'s song."""

@@ -160,10 +160,12 @@ def test_lyrics_that_nobody_pronounces_and_a_style_clip_that_is_too_short_leave_
 def test_an_aligner_that_is_not_there_is_told_and_sound_is_measured_all_the_same(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     words = (f"songs={folder}", f"benchmark={folder}/benchmark.json", f"output={tmp_path}", "num_songs=1", *QUICK)
-    run(*words, "rooms=[timing,sound]", "alignment.aligners=[ctc]")
+    absent = ("alignment.aligners=[ctc]", "style.encoder=muq", "codec.kind=stable_audio", "controls=[codec round trip]")
+    run(*words, "rooms=[timing,sound,style]", *absent)
     found = results.read(tmp_path)
-    assert any("wav2vec2" in line for line in found.absent)
-    assert "sound.loudness" in found.conditions[0].estimates
+    assert all(any(name in line for line in found.absent) for name in ("wav2vec2", "MuQ", "stable-audio"))
+    assert [condition.name for condition in found.conditions] == [SONGS]
+    assert {"sound.loudness", "style.tempo"} <= set(found.conditions[0].estimates)
     assert not any(name.startswith("timing.") for name in found.conditions[0].estimates)
 
 
