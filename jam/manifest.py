@@ -121,7 +121,7 @@ def _entry(item: Any, where: str, folder: Path, reading: Reading) -> Entry:
     if not isinstance(item, dict):
         return Entry(where, problem=f"{where}: is {type(item).__name__}; write an object with id, lrc_path, duration")
     try:
-        name = _id(item)
+        name = name_of(item.get("id"))
     except ValueError as error:
         return Entry(where, problem=f"{where}: {error}")
     where = f"{where} ({name})"
@@ -169,7 +169,7 @@ def _sheet(item: dict[str, Any], where: str, folder: Path) -> tuple[Sheet, str]:
         sheet = formats.sheet_of(written, source) if isinstance(written, str) else formats.parse_sheet(written, source)
     language = item.get("language")
     if language is not None and (not isinstance(language, str) or not language.strip()):
-        raise ValueError(f"'language' is {_shown(language)}; write a code in quotes, such as \"fr\"")
+        raise ValueError(f"'language' is {shown(language)}; write a code in quotes, such as \"fr\"")
     return (replace(sheet, language=language.strip()) if language else sheet), source
 
 
@@ -222,12 +222,12 @@ def _sections(item: dict[str, Any]) -> dict[str, tuple[float, float]] | None:
         return None
     wanted = 'write {"Verse 1": [4.0, 12.5]}, from and to in seconds'
     if not isinstance(given, Mapping):
-        raise ValueError(f"'sections' is {_shown(given)}; {wanted}")
+        raise ValueError(f"'sections' is {shown(given)}; {wanted}")
     spans = {}
     for name, span in given.items():
         fits = isinstance(span, list) and len(span) == 2 and all(_is_number(value) for value in span)
         if not fits or not 0 <= span[0] < span[1] < BEYOND_SECONDS:
-            raise ValueError(f"'sections': {name!r} is {_shown(span)}; {wanted}")
+            raise ValueError(f"'sections': {name!r} is {shown(span)}; {wanted}")
         spans[str(name)] = (float(span[0]), float(span[1]))
     return spans
 
@@ -238,7 +238,7 @@ def _number(item: dict[str, Any], key: str, low: float, high: float, advice: str
     if value is None:
         return None
     if not _is_number(value) or not low <= value <= high or (value == 0 and not zero):  # so written, it refuses NaN too
-        raise ValueError(f"{key!r} is {_shown(value)}; write {advice}")
+        raise ValueError(f"{key!r} is {shown(value)}; write {advice}")
     return float(value)
 
 
@@ -246,16 +246,15 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _id(item: dict[str, Any]) -> str:
-    name = item.get("id")
-    if isinstance(name, int) and not isinstance(name, bool):
-        name = str(name)
+def name_of(value: Any, what: str = "song") -> str:
+    """The name of a song or item, one that a file can have. Raises ValueError for anything else."""
+    name = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(name, str) or not name.strip():
-        raise ValueError(f"'id' is {_shown(name)}; give the song a name")
+        raise ValueError(f"'id' is {shown(value)}; give the {what} a name")
     unfit = any(c in '/\\:*?"<>|' or not c.isprintable() for c in name)
     if unfit or name.startswith(".") or name != name.strip() or len(name.encode()) > LONGEST_ID:
         raise ValueError(
-            f"'id' is {_shown(name)}, which cannot be a file's name; use letters, digits, - and _, at most {LONGEST_ID}, "
+            f"'id' is {shown(value)}, which cannot be a file's name; use letters, digits, - and _, at most {LONGEST_ID}, "
             "without slashes or a leading dot"
         )
     return name
@@ -284,7 +283,7 @@ def _description(item: dict[str, Any], folder: Path) -> str | None:
     else:
         return None
     if not isinstance(text, str):
-        raise ValueError(f"{source} is {_shown(text)}; write the style's description in quotes")
+        raise ValueError(f"{source} is {shown(text)}; write the style's description in quotes")
     if not text.strip():
         raise ValueError(f"{source} is empty; describe the style in a few words, or leave it out")
     return " ".join(text.split())
@@ -294,15 +293,24 @@ def _file(item: dict[str, Any], key: str, folder: Path) -> Path:
     value = item.get(key)
     if not isinstance(value, str) or not value:
         lyrics = " (lyrics of [] are an instrumental)" if key == "lrc_path" else ""
-        raise ValueError(f"{key!r} is {_shown(value)}; give a path{lyrics}")
+        raise ValueError(f"{key!r} is {shown(value)}; give a path{lyrics}")
+    found = located(value, folder)
+    if found is None:
+        raise ValueError(f"{key!r} is {shown(value)}: no such file, neither from here nor beside the manifest")
+    return found
+
+
+def located(value: str, folder: Path) -> Path | None:
+    """The file that `value` names from here, else from `folder`; None where there is none."""
     for candidate in (Path(value), folder / value):
-        with contextlib.suppress(OSError, RuntimeError):  # a name that is too long, a closed folder, nobody's home: no such file
+        with contextlib.suppress(OSError, RuntimeError, ValueError):  # a name that is too long, a closed folder, nobody's home, a zero byte
             file = candidate.expanduser()
             if file.is_file():
                 return file
-    raise ValueError(f"{key!r} is {_shown(value)}: no such file, neither from here nor beside the manifest")
+    return None
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value as messages have it, at most 100 signs."""
     text = repr(value)
     return text if len(text) <= 100 else text[:97] + "..."

@@ -28,7 +28,7 @@ from jam.lyrics.formats import timed_json
 from jam.lyrics.formats.detection import SUFFIXES
 from jam.lyrics.sheet import Sheet
 from jam.lyrics.words import BEYOND_SECONDS
-from jam.manifest import LONGEST_ID, placed
+from jam.manifest import LONGEST_ID, located, name_of, placed, shown
 
 log = logging.getLogger(__name__)
 
@@ -370,7 +370,7 @@ def _item(row: Any, where: str, folder: Path, names: Mapping[str, Sequence[str]]
         return Unread(place, f"{where}: is {type(row).__name__}; write an object with id and lyrics")
     values = {key: _found(row, named) for key, named in names.items()}
     try:
-        name = _name(values["id"])
+        name = name_of(values["id"], "item")
     except ValueError as error:
         return Unread(place, f"{where}: {error}")
     where = f"{where} ({name})"
@@ -430,7 +430,7 @@ def _description(values: Mapping[str, Any], folder: Path) -> str | None:
     if text is None and (file := _file(values, "prompt_path", folder)) is not None:
         text = _text(file)
     if text is not None and not isinstance(text, str):
-        raise ValueError(f"'style' is {_shown(text)}; write the style's description in quotes")
+        raise ValueError(f"'style' is {shown(text)}; write the style's description in quotes")
     return " ".join(text.split()) or None if text else None
 
 
@@ -439,7 +439,7 @@ def _words(values: Mapping[str, Any], key: str) -> str | None:
     value = values[key]
     value = value[0] if isinstance(value, list) and value else value
     if value is not None and not isinstance(value, str):
-        raise ValueError(f"{key!r} is {_shown(value)}, not text; write it in quotes")
+        raise ValueError(f"{key!r} is {shown(value)}, not text; write it in quotes")
     return value.strip() if value else None
 
 
@@ -453,19 +453,8 @@ def _number(values: Mapping[str, Any], key: str, high: float, advice: str) -> fl
         with contextlib.suppress(ValueError):
             number = float(value)
     if not 0 < number <= high:
-        raise ValueError(f"{key!r} is {_shown(value)}; write {advice}")
+        raise ValueError(f"{key!r} is {shown(value)}; write {advice}")
     return number
-
-
-def _name(value: Any) -> str:
-    """A name that a file can have, as `jam.manifest` asks of songs."""
-    name = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if not isinstance(name, str) or not name.strip():
-        raise ValueError(f"'id' is {_shown(value)}; give the item a name")
-    unfit = any(c in '/\\:*?"<>|' or not c.isprintable() for c in name)
-    if unfit or name.startswith(".") or name != name.strip() or len(name.encode()) > LONGEST_ID:
-        raise ValueError(f"'id' is {_shown(name)}, which cannot be a file's name; use letters, digits, - and _, at most {LONGEST_ID}")
-    return name
 
 
 def _path_in(value: Any) -> str | None:
@@ -481,26 +470,17 @@ def _file(values: Mapping[str, Any], key: str, folder: Path) -> Path | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise ValueError(f"{key!r} is {_shown(value)}; give a path")
-    found = _located(value, folder)
+        raise ValueError(f"{key!r} is {shown(value)}; give a path")
+    found = located(value, folder)
     if found is None:
-        raise ValueError(f"{key!r} is {_shown(value)}: no such file, neither from here nor beside the benchmark")
+        raise ValueError(f"{key!r} is {shown(value)}: no such file, neither from here nor beside the benchmark")
     return found
 
 
 def _file_or_none(values: Mapping[str, Any], key: str, folder: Path) -> Path | None:
     """The audio that an item of a dataset names, where it is on this machine."""
     value = _path_in(values[key])
-    return _located(value, folder) if value is not None and Path(value).suffix.lower() in AUDIO else None
-
-
-def _located(value: str, folder: Path) -> Path | None:
-    for candidate in (Path(value), folder / value):
-        with contextlib.suppress(OSError, RuntimeError, ValueError):  # a name that is too long, a closed folder, nobody's home, a zero byte
-            file = candidate.expanduser()
-            if file.is_file():
-                return file
-    return None
+    return located(value, folder) if value is not None and Path(value).suffix.lower() in AUDIO else None
 
 
 def _as_row(item: Item, folder: Path) -> dict[str, Any]:
@@ -510,8 +490,3 @@ def _as_row(item: Item, folder: Path) -> dict[str, Any]:
     named = {key: str(path.relative_to(folder) if path.is_relative_to(folder) else path) for key, path in files.items() if path is not None}
     known = {key: value for key, value in plain.items() if value is not None}
     return {"id": item.id, "lyrics": json.loads(timed_json.write(item.sheet)), **known, **named}
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 100 else text[:97] + "..."
