@@ -272,9 +272,14 @@ def _songs(evaluation: Evaluation, named: Mapping[str, Measure], lie: Mapping[st
     rows = [_overview(place, song, chosen) for place, song in enumerate(songs)]
     for control in evaluation.conditions[1:]:
         rows += [_broken(f"{song.id}, {control.name}", song.problem, chosen) for song in control.songs if song.problem is not None]
-    head = page.table(["song", "seconds", *(named[name].label for name in chosen)], rows, 1 + len(chosen))
+    head = page.table(["song", "seconds", *(_titled(named[name]) for name in chosen)], rows, 1 + len(chosen))
     parts = [_song(place, song, evaluation, named, lie.get(song.id, Beside())) for place, song in enumerate(songs) if song.problem is None]
     return "<h2>Songs</h2>\n" + head + "".join(parts)
+
+
+def _titled(measure: Measure) -> str:
+    """A measure's label with its unit, as plain text."""
+    return f"{measure.label}, {measure.unit}" if measure.unit else measure.label
 
 
 def _overview(place: int, song: SongResult, chosen: Sequence[str]) -> str:

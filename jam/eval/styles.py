@@ -205,8 +205,12 @@ def _key_of_file(path: Path) -> Key | None:
 
 @functools.lru_cache(maxsize=REMEMBERED)
 def _heard(encoder: Any, path: Path) -> Tensor:
-    """The unit style vector of a file's first 30 s."""
-    return unit(encoder.from_audio(_opening(path), SAMPLE_RATE))
+    """The unit style vector of a file's first 30 s. Raises ValueError, one line that names the file, for one that is too short."""
+    samples = _opening(path)
+    try:
+        return unit(encoder.from_audio(samples, SAMPLE_RATE))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 @functools.lru_cache(maxsize=REMEMBERED)

@@ -99,6 +99,13 @@ def test_the_page_says_what_was_found(written):
     assert "seed" in text and '"rooms"' in text
 
 
+def test_the_overview_of_the_songs_tells_units(written):
+    html = (written[0] / report.HTML).read_text(encoding="utf-8")
+    overview = html[html.index("<h2>Songs</h2>") :]
+    measure = catalogue.measure(LAG)
+    assert f">{measure.label}, {measure.unit}</th>" in overview[: overview.index("</thead>")]
+
+
 def test_songs_are_a_row_each_of_each_condition(written):
     with (written[0] / "per_song.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -151,7 +158,7 @@ def test_differences_are_marked_in_both_texts():
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0, "0.00"), (-0.0001, "0.000"), (0.1234, "0.123"), (-4.567, "-4.57"), (45.67, "45.7"), (1234.5, "1234"), (math.inf, "\u2013")],
+    [(0.0, "0.00"), (-0.0001, "0.00"), (0.1234, "0.123"), (-4.567, "-4.57"), (45.67, "45.7"), (1234.5, "1234"), (math.inf, "\u2013")],
 )
 def test_figures_have_about_three_digits(value, text):
     assert page.number(value) == text

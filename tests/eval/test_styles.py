@@ -111,6 +111,12 @@ def test_a_clip_that_is_missing_is_told(encoder):
         values(C_MAJOR, Item("a", style_audio=Path("/nowhere/clip.wav"), bpm=100), encoder)
 
 
+def test_a_clip_that_is_too_short_is_told_by_its_file(tmp_path, encoder):
+    audio.write(tmp_path / "blip.wav", torch.full((2, 4410), 0.1))
+    with pytest.raises(ValueError, match=r"blip\.wav: .*too short"):
+        styles.measure(torch.full((2, 88200), 0.1), Item("a", style_audio=tmp_path / "blip.wav", bpm=100), encoder, "nano")
+
+
 def test_a_clip_is_itself_and_less_like_the_others(encoder):
     paths = {genre: CLIPS / f"{genre}.flac" for genre in GENRES}
     for genre, path in paths.items():
