@@ -33,6 +33,7 @@ KEYS = (
     *("id", "lrc_path", "lyrics", "duration", "audio_path", "prompt_path", "prompt"),
     *("language", "bpm", "sections", "density", "intro", "gap"),
 )
+MEASURED = ("genre", "key", "reference")  # of a benchmark: read by `jam.eval`, not sung
 LONGEST_ID = 200  # bytes; file systems stop names at 255, and takes and suffixes are added
 
 
@@ -125,7 +126,7 @@ def _entry(item: Any, where: str, folder: Path, reading: Reading) -> Entry:
     except ValueError as error:
         return Entry(where, problem=f"{where}: {error}")
     where = f"{where} ({name})"
-    unknown = [key for key in item if key not in KEYS]
+    unknown = [key for key in item if key not in (*KEYS, *MEASURED)]
     if unknown:
         log.warning("%s: %s: not read; known are %s", where, ", ".join(map(repr, unknown)), ", ".join(KEYS))
     try:

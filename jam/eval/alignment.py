@@ -3,11 +3,13 @@
 A path goes from left to right through each word's tokens and the gaps between words. A gap is silence, or sounds that are no word of the
 lyrics (at a price a frame). A word that is not sung may be passed over (at a price), so that its neighbours keep their places. Nothing is
 known of the times that were asked for: they cannot pull the answer towards themselves. Viterbi (1967); over phones as forced aligners
-do, and with optional blanks over CTC tokens (Graves et al. 2006). Letters: F frames, K tokens, S states of a path.
+do, and with optional blanks over CTC tokens (Graves et al. 2006). Prices and the least confidence were set by
+reasoning, before a song was measured, and not tuned since. Letters: F frames, K tokens, S states of a path.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
@@ -15,6 +17,7 @@ EXTRA_PRICE = 1.0  # of a frame of sounds that are no word, under the best sound
 SKIP_PRICE = 15.0  # of a word that is passed over
 FORBIDDEN = -1e9
 LEAST_CONFIDENCE = -2.5  # mean log-probability under the best sound from which on a word counts as found
+PEAK_SECONDS = 0.3  # blanks between the letters of a CTC network last at most so long within singing
 EXTRA_SECONDS, EXTRA_SOUNDS = 0.15, 2  # sounds in a gap are extra words from so long, and so many different ones, on
 
 
@@ -31,6 +34,11 @@ class Emissions:
     first: float = 0.0
     blank: int | None = None
     silence: int | None = None
+
+    @property
+    def end(self) -> float:
+        """When the last frame ends, in seconds."""
+        return self.first + (len(self.scores) - 0.5) * self.frame
 
     def cut(self, start: float, end: float) -> "Emissions":
         """The frames between two moments, at least one, still at their own times."""
@@ -199,8 +207,9 @@ def _found(emissions: Emissions, graph: _Graph, path: np.ndarray, number: int) -
     frames = np.flatnonzero(graph.word[path] == number)
     if not len(frames):
         return None
-    below = emissions.scores[frames, graph.codes[path[frames]]] - emissions.scores[frames].max(1)
-    states = path[frames]
+    spoken = frames[graph.codes[path[frames]] != emissions.blank] if emissions.blank is not None else frames
+    states = path[spoken]
+    below = emissions.scores[spoken, graph.codes[states]] - emissions.scores[spoken].max(1)
     confidence = float(np.mean([below[states == state].mean() for state in np.unique(states)]))
     edge = emissions.first - emissions.frame / 2
     return Found(float(edge + frames[0] * emissions.frame), float(edge + (frames[-1] + 1) * emissions.frame), confidence)
@@ -210,11 +219,28 @@ def _extra(emissions: Emissions, graph: _Graph, path: np.ndarray) -> list[tuple[
     """The stretches of gaps in which sounds are heard, long enough and of enough sounds to be words."""
     best = emissions.scores.argmax(1)
     silent = np.isin(best, [code for code in (emissions.silence, emissions.blank) if code is not None])
-    heard = (graph.word[path] < 0) & ~silent
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], heard.astype(np.int8), [0]])))
+    gap = graph.word[path] < 0
+    heard = gap & ~silent
+    if emissions.blank is not None:
+        heard |= _between_peaks(heard, gap & (best == emissions.blank), round(PEAK_SECONDS / emissions.frame))
     found, edge = [], emissions.first - emissions.frame / 2
-    for low, high in zip(edges[::2], edges[1::2], strict=True):
-        sounds = 1 + int((np.diff(best[low:high]) != 0).sum())
+    for low, high in _runs(heard):
+        sounds = len([code for code, _ in groupby(best[low:high]) if code != emissions.blank])
         if (high - low) * emissions.frame >= EXTRA_SECONDS and sounds >= EXTRA_SOUNDS:
             found.append((float(edge + low * emissions.frame), float(edge + high * emissions.frame)))
     return found
+
+
+def _between_peaks(heard: np.ndarray, blank: np.ndarray, most: int) -> np.ndarray:
+    """Runs of at most `most` blanks with letters on both sides: a CTC network writes a letter in few of the frames in which it sounds."""
+    filled = np.zeros_like(heard)
+    for low, high in _runs(blank):
+        if low > 0 and high < len(heard) and high - low <= most and heard[low - 1] and heard[high]:
+            filled[low:high] = True
+    return filled
+
+
+def _runs(mask: np.ndarray) -> list[tuple[int, int]]:
+    """Where stretches of true begin and end."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))

@@ -64,8 +64,13 @@ class Text:
         return lines
 
 
-def text_of(sheet: Sheet, phonemizer: Phonemizer, language: str | None = None, where: str = "lyrics") -> Text:
-    """The text of a sheet, every word with its IPA; where the phonemizer cannot read it, without, and a remark says so."""
+def text_of(
+    sheet: Sheet, phonemizer: Phonemizer, language: str | None = None, where: str = "lyrics", duration: float | None = None
+) -> Text:
+    """The text of a sheet, every word with its IPA; where the phonemizer cannot read it, without.
+
+    A remark says so, and so it does of times that no song of `duration` seconds can have.
+    """
     code = sheet.language or language or LANGUAGE
     plain = [
         Word(word.start or 0.0, word.end or 0.0, word.word, word.phoneme, word.language, word.phones if word.is_timed else None)
@@ -75,6 +80,11 @@ def text_of(sheet: Sheet, phonemizer: Phonemizer, language: str | None = None, w
         said, remarks = phonemizer.words(plain, where, code), sheet.remarks
     except ValueError as error:
         said, remarks = tuple(plain), (*sheet.remarks, f"no sounds are known of these lyrics: {error}")
+    if sheet.timing == "words":
+        try:
+            sheet.timed(where, duration)
+        except ValueError as error:
+            remarks = (*remarks, f"the times asked for cannot be: {error}")
     lines = tuple(line for line in _divided(sheet).lines if line.words)
     counts = tuple(len(line.words) for line in lines)
     return Text(said, tuple(word.is_timed for word in sheet.words), counts, tuple(_windows(lines)), code, remarks)
@@ -84,7 +94,7 @@ def _divided(sheet: Sheet) -> Sheet:
     """The sheet with lines: timed words that all stand in one are divided at their rests."""
     if len(sheet.lines) != 1 or sheet.timing != "words" or not sheet.words:
         return sheet
-    return sheets.of_words(sheet.timed())
+    return sheets.of_words([Word(word.start or 0.0, word.end or 0.0, word.word) for word in sheet.words])
 
 
 def _windows(lines: Sequence[Line]) -> Iterator[tuple[float, float] | None]:

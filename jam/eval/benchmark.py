@@ -14,7 +14,7 @@ import json
 import logging
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -140,11 +140,11 @@ def write_benchmark(path: str | Path, items: Iterable[Item]) -> Path:
     return write_whole(path, "".join(f"{line}\n" for line in lines).encode())
 
 
-def candidates(items: Sequence[Item], folder: str | Path) -> list[Candidate]:
+def candidates(items: Sequence[Item], folder: str | Path, known: Collection[str] = ()) -> list[Candidate]:
     """The songs of a folder that answer `items`, in their order; an item that has none is told as its candidate's problem.
 
     The folder is one that `jam.infer` wrote, or any other with audio of the items' names: ID.wav, and ID_1.wav, ... for more takes of one
-    song. Audio that no item names is told once. Raises ValueError for a folder that is missing.
+    song. Audio that no item names, nor `known` (items that could not be read), is told once. Raises ValueError for a missing folder.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -153,7 +153,7 @@ def candidates(items: Sequence[Item], folder: str | Path) -> list[Candidate]:
     ids = {item.id for item in items}
     found = [candidate for item in items for candidate in _takes(item, folder, songs, ids)]
     named = {candidate.name for candidate in found}
-    strays = [path.name for name, path in songs.items() if name not in named]
+    strays = [path.name for name, path in songs.items() if name not in named and name not in known]
     if strays:
         log.warning("%s: %d not measured, as no item of the benchmark is so named: %s", folder, len(strays), _few(strays))
     return found

@@ -17,7 +17,7 @@ from typing import Any
 
 from jam import config
 from jam.eval import catalogue, page, results
-from jam.eval.measures import Measure, Value, base
+from jam.eval.measures import Measure, Value, base, joined
 from jam.eval.report import figure, heading, room_of
 from jam.eval.results import Condition, Estimate, Evaluation
 from jam.eval.statistics import Difference, paired
@@ -108,7 +108,12 @@ def _measured(condition: Condition) -> set[str]:
 
 
 def _values(condition: Condition, name: str, ids: set[str]) -> dict[str, Value]:
-    return {song.id: song.values[name] for song in condition.songs if song.id in ids and name in song.values}
+    """What each song has, takes of one song together: they are not independent."""
+    found: dict[str, list[Value]] = {}
+    for song in condition.songs:
+        if song.id in ids and name in song.values:
+            found.setdefault(song.item or song.id, []).append(song.values[name])
+    return {name: joined(takes) for name, takes in found.items()}
 
 
 def _compared(name: str, a: Condition, b: Condition, ids: set[str], seed: int) -> Compared:

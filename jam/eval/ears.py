@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+PLACES = {
+    **{"ctc": "alignment.ctc_path", "whisper": "lyrics.whisper_path", "faster-whisper": "lyrics.faster_whisper_path"},
+    **{"style": "style.path", "codec": "codec.path", "clap": "sound.clap_path", "vggish": "sound.vggish_path"},
+}
+"""Where the settings name an instrument's files."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +165,8 @@ class Ears:
         try:
             return load()
         except (Absent, OSError) as error:
-            self.absent[name] = str(error)
+            key = PLACES.get(name, "")
+            self.absent[name] = str(error) if not key or key in str(error) else f"{error}; the setting is {key}"
             return None
 
     def _load_ctc(self) -> Aligner:

@@ -58,6 +58,7 @@ MEASURES = (
         "timing.extra", "extra singing", "%", "lower", "mean",
         "Stretches in which something else is sung, for each hundred words asked for.",
         "sounds heard in the gaps of the best path, from 0.15 s on", "Held vowels, breaths and instruments may be taken for singing.",
+        is_rate=True,
     ),
 )  # fmt: skip
 

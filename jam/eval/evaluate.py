@@ -39,11 +39,14 @@ def evaluate(settings: EvalConfig) -> Evaluation:
     """Measures a folder of songs. Raises ValueError or OSError, in one line, for settings, folders and benchmarks that cannot be used."""
     if settings.songs is None:
         raise ValueError("songs is not set; name the folder of the songs, such as songs=outputs")
+    if not Path(settings.songs).is_dir():
+        raise ValueError(f"{settings.songs}: no such folder; songs names the folder of the songs")
     phonemizer = Phonemizer.load(settings.phonemizer)
     work = prepare(settings, phonemizer)
+    beside = together.Beside.read(settings)  # before the songs: they take long
     measured = list(_measured(settings, work))
     absent = {name: line for one in measured for name, line in one.absent.items()}
-    conditions = together.conditions(settings, work, measured, phonemizer, absent)
+    conditions = together.conditions(settings, work, measured, phonemizer, beside, absent)
     name = settings.name or Path(settings.songs).resolve().name
     return Evaluation(name, conditions, facts(settings, work), tuple(absent.values()))
 
@@ -59,8 +62,8 @@ def prepare(settings: EvalConfig, phonemizer: Phonemizer) -> Work:
         else:
             items.append(entry)
     language = settings.lyrics.language
-    texts = {item.id: text_of(item.sheet, phonemizer, item.language or language, item.source or item.id) for item in items}
-    found = candidates(items, Path(settings.songs))[: settings.num_songs]
+    texts = {item.id: text_of(item.sheet, phonemizer, item.language or language, item.source or item.id, item.duration) for item in items}
+    found = candidates(items, settings.songs, {one.id for one in broken})[: settings.num_songs]
     broken += [SongResult(one.name, str(one.audio or ""), problem=one.problem) for one in found if one.problem is not None]
     good = [one for one in found if one.problem is None]
     if not good:
@@ -78,12 +81,13 @@ def _entries(settings: EvalConfig) -> list[Item | Unread]:
 
 
 def _jobs(settings: EvalConfig, found: Sequence[Candidate], texts: Mapping[str, Text]) -> Iterator[Job]:
-    """A job for each song; its rival is a song half the benchmark away, with other words."""
+    """A job for each song; its rival is a song half the benchmark away, with other words as they are read, not as they are written."""
+    read = {name: normal.normalise(text.written, text.language) for name, text in texts.items()}
     for place, one in enumerate(found):
         assert one.audio is not None, one
         text = texts[one.item.id]
         order = [found[(place + len(found) // 2 + step) % len(found)] for step in range(len(found))]
-        other = next((rival.item for rival in order if texts[rival.item.id].written != text.written), None)
+        other = next((rival.item for rival in order if read[rival.item.id] not in ("", read[one.item.id])), None)
         rival = None if other is None else (other, texts[other.id])
         yield Job(one.name, one.item, text, one.audio, one.whole, rival, tuple(settings.controls), tuple(settings.rooms))
 
@@ -163,6 +167,7 @@ def _singers(work: Work) -> dict[str, Any]:
 def main(words: list[str]) -> int:
     """Entry: measures, and writes the report; 1 where some song could not be measured."""
     settings = config.load(EvalConfig, words)
+    Path(settings.output).mkdir(parents=True, exist_ok=True)  # a folder that cannot be made is told before anything is measured
     found = evaluate(settings)
     page = report.write(settings.output, found, settings.audio, settings.spectrograms, settings.processes)
     for line in found.absent:
@@ -173,7 +178,7 @@ def main(words: list[str]) -> int:
     for problem in problems:
         log.error("not measured: %s", problem)
     count = sum(song.problem is None for song in found.conditions[0].songs)
-    log.info("%d songs measured; the report is %s", count, page)
+    log.info("%d %s measured; the report is %s", count, "song" if count == 1 else "songs", page)
     return SOME_FAILED if problems else 0
 
 

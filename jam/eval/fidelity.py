@@ -24,17 +24,20 @@ MEASURES = (
         "lyrics.wer", "word error rate", "%", "lower", "mean",
         "Words that were heard otherwise, left out or put in, of all words asked for; above 100 % where much is put in.",
         _SOURCE, f"{_READER} Reading is hard where instruments play, and easy where a language model can guess.",
+        is_rate=True,
     ),
     Measure(
         "lyrics.cer", "character error rate", "%", "lower", "mean",
         "The same by characters, the spaces between words among them: a word that is nearly right counts little.",
         _SOURCE, f"{_READER} Letters are not sounds.",
+        is_rate=True,
     ),
     Measure(
         "lyrics.per", "phone error rate", "%", "lower", "mean",
         "The same by phones, without stress and length: of a recogniser that writes words, the phones of these words.",
         "Levenshtein distance by jiwer over the phonemizer's IPA",
         f"{_READER} Of words it says how they are said, not how they were sung; contractions stay as they are written.",
+        is_rate=True,
     ),
     Measure(
         "lyrics.substitutions", "words heard otherwise", "%", "lower", "mean",
@@ -50,6 +53,7 @@ MEASURES = (
         "lyrics.insertions", "words put in", "%", "lower", "mean",
         "Words that were heard and not asked for, of all words asked for.",
         _SOURCE, "Recognisers make up words over music without a voice.",
+        is_rate=True,
     ),
 )  # fmt: skip
 

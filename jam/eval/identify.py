@@ -13,10 +13,11 @@ MARGIN = 0.25  # seconds heard before a line's first word and after its last
 MEASURES = (
     Measure(
         "lyrics.line", "line identified", "%", "higher", "mean",
-        "Share of lines whose own words fit what is heard while they should be sung better than each of N - 1 other lines do (N = 50, "
-        "from the benchmark's other lines, those of like length first).",
+        "Share of lines whose own words fit what is heard while they should be sung better than each of N - 1 other lines do: N is "
+        "`lyrics.candidates`, or all there are in a small benchmark, taken from its other lines, those of like length first.",
         "forced alignment scores over closed sets, as in speaker and keyword identification",
-        "It saturates: a line may be told from 49 others long before a listener understands it. Chance is 1 in N.",
+        "It saturates: a line may be told from others long before a listener understands it. Chance is 1 in N, and less where the line "
+        "that is sung is among the others. Of lyrics without times the window is where their own words were found, which flatters them.",
     ),
     Measure(
         "lyrics.margin", "line margin", "nats/frame", "higher", "mean",
@@ -53,19 +54,27 @@ def measure(
 ) -> dict[str, Value]:
     """Line identification of one song among `count` lines each; empty where it has no lines, or there is nothing to tell them from.
 
-    A line that is not to be found at all (no times) counts as not identified, and has no margin.
+    A line that is not to be found at all (no times, or none within the song) counts as not identified, and has no margin.
     """
     identified, margins = [], []
     for line in (line for line in lines if line.size):
         against = rivals(line, others, count - 1, seed)
         if not against:
             continue
-        if line.start is None or line.end is None:
+        heard = _window(emissions, line)
+        if heard is None:
             identified.append(False)
             continue
-        heard = emissions.cut(line.start - MARGIN, line.end + MARGIN)
         scores = score(heard, [line.words, *(other.words for other in against)])
         margins.append(float(scores[0] - scores[1:].max()))
         identified.append(margins[-1] > 0)
     values = {"lyrics.line": Value(100 * float(np.mean(identified)), len(identified))} if identified else {}
     return values | ({"lyrics.margin": Value(float(np.mean(margins)), len(margins))} if margins else {})
+
+
+def _window(emissions: Emissions, line: SpokenLine) -> Emissions | None:
+    """What is heard while a line should be sung; None where that is unknown, or is not enough for its sounds."""
+    if line.start is None or line.end is None or line.start >= emissions.end:
+        return None
+    heard = emissions.cut(line.start - MARGIN, line.end + MARGIN)
+    return heard if len(heard.scores) >= line.size else None

@@ -4,6 +4,7 @@ A measure that several instruments give carries the instrument after an @: `lyri
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,13 +29,14 @@ class Measure:
     source: str  # paper, standard or library
     limits: str  # what it cannot tell
     signed: bool = False  # whether it may be below 0 though its unit would not
+    is_rate: bool = False  # whether it may pass 100 %, as errors do that are put in
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """What a value and the ends of its interval lie between: shares 0 and 100 %, rates of errors, times and frequencies 0 and more."""
+        """What a value and the ends of its interval lie between: shares 0 and 100 %, rates, times and frequencies 0 and more."""
         if self.signed or self.unit not in POSITIVE:
             return -math.inf, math.inf
-        return 0.0, 100.0 if self.unit == "%" and self.better != "lower" else math.inf
+        return 0.0, 100.0 if self.unit == "%" and not self.is_rate else math.inf
 
 
 @dataclass(frozen=True)
@@ -61,3 +63,10 @@ def base(name: str) -> str:
 def by(name: str, instrument: str) -> str:
     """A measure's name with the instrument that gave it."""
     return f"{name}@{instrument}"
+
+
+def joined(takes: Sequence[Value]) -> Value:
+    """What several takes of one song have together, each by its weight."""
+    weight = sum(take.weight for take in takes)
+    value = sum(take.value * take.weight for take in takes) / weight if weight else takes[0].value
+    return Value(value, weight, tuple(sample for take in takes for sample in take.samples))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from jam.eval.ears import Ears, Listened
 from jam.eval.fidelity import phone_errors
 from jam.eval.identify import SpokenLine
 from jam.eval.judge import share_known, sounds
-from jam.eval.measures import Value, by
+from jam.eval.measures import Absent, Value, by
 from jam.eval.results import SongResult
 from jam.eval.settings import EvalConfig
 from jam.lyrics.words import Word
@@ -69,6 +70,7 @@ class Measured:
     """What was found of one job, by condition: its result, its rows (w, d) by embedding, its trace; and what was absent."""
 
     name: str
+    item: str = ""  # of the benchmark; several takes answer one
     results: dict[str, SongResult] = field(default_factory=dict)
     rows: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
     traces: dict[str, Trace] = field(default_factory=dict)
@@ -99,7 +101,7 @@ class Measurer:
 
     def measure(self, job: Job) -> Measured:
         """All conditions of a job. What is wrong with a file is its result's problem."""
-        found = Measured(job.name)
+        found = Measured(job.name, job.item.id)
         self._condition(found, SONGS, job, job.audio)
         if job.item.reference is not None:
             self._condition(found, TRUE, job, job.item.reference)
@@ -143,7 +145,7 @@ class Measurer:
         """What is found of one recording that should be `job`'s song."""
         values: dict[str, Value] = {}
         if "duration" in job.rooms:
-            first = job.text.timed[0].start if job.text.timed else None
+            first = min((word.start for word in job.text.timed), default=None)
             values |= lengths.measure(samples, job.item.duration, first, whole)
         if "sound" in job.rooms:
             values |= sound.measure(samples)
@@ -195,8 +197,12 @@ class Measurer:
             named = identify.measure(judge, lines, self._rivals(), s.lyrics.candidates, s.seed)
             values |= {by(measure, "judge"): value for measure, value in named.items()}
         if "judge" in self.settings.lyrics.recognisers:
-            asked = [sound for word in text.words for sound in sounds(word.phoneme or "")]
-            values |= phone_errors(asked, listened.sounds, "judge")
+            every = [sound for word in text.words for sound in sounds(word.phoneme or "")]
+            asked = [sound for sound, _ in groupby(every)]  # the judge cannot tell two of a sound from a long one
+            try:
+                values |= phone_errors(asked, listened.sounds, "judge")
+            except Absent as error:
+                self.ears.absent["jiwer"] = str(error)
         return values
 
     def _rivals(self) -> list[SpokenLine]:

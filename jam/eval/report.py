@@ -218,7 +218,10 @@ def _figures(evaluation: Evaluation, named: Mapping[str, Measure]) -> str:
             room = room_of(name)
             rows.append(page.band(room, 1 + len(columns)))
         rows.append(page.row([heading(name, measure), *map(figure, estimates)], len(columns)))
-    note = "<p><small>Below each figure its 95 % interval, by a bootstrap over songs. Arrows say which way is better.</small></p>\n"
+    note = (
+        "<p><small>Below each figure its 95 % interval, over songs: of Student's and the bootstrap's the wider end, of distances of sets a "
+        "jackknife's. Arrows say which way is better.</small></p>\n"
+    )
     return page.table(["measure", *columns], rows, len(columns)) + note
 
 

@@ -131,6 +131,8 @@ class EvalConfig:
 
     def __post_init__(self) -> None:
         _known("rooms", self.rooms, ROOMS)
+        if not self.rooms:
+            raise ValueError(f"rooms is empty, so that nothing would be measured; choose of {', '.join(ROOMS)}")
         _known("controls", self.controls, CONTROLS)
         for name in ("num_songs", "workers"):
             value = getattr(self, name)

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -125,3 +127,36 @@ def test_confidence_falls_with_doubt():
     drowned.scores[12] = drowned.scores[0]  # a moment of silence in the word
     found = align(drowned, [[1]]).words[0]
     assert found is not None and found.confidence < 0
+
+
+def test_words_are_passed_over_as_the_cheapest_of_all_ways_says():
+    rng = np.random.default_rng(1)
+    for _ in range(40):
+        scores = np.log(rng.dirichlet(np.full(4, 0.3), 14) + 1e-4).astype(np.float32) * 3
+        emissions = Emissions(scores, FRAME, silence=0)
+        words = [[1], [2, 3], [1, 2]]
+        graph = alignment._graph([words], None, alignment.SKIP_PRICE)
+        path = alignment._trace(alignment._emitted(emissions, graph), graph)
+        sung = sorted({int(number) for number in graph.word[path] if number >= 0})
+        prices = {
+            chosen: 14 * score(emissions, [[words[number] for number in chosen]])[0] - alignment.SKIP_PRICE * (3 - len(chosen))
+            for count in range(4)
+            for chosen in itertools.combinations(range(3), count)
+        }
+        best = max(prices, key=lambda chosen: prices[chosen])
+        assert prices[tuple(sung)] >= prices[best] - 1e-3, (sung, best)
+
+
+def test_letters_with_blanks_between_are_extra_words_too():
+    letters = [(5, 1), (0, 8), (6, 1), (0, 9), (7, 1), (0, 40), (1, 1), (0, 5), (2, 1), (0, 5)]
+    found = align(heard((0, 10), *letters, blank=True), [[1, 2]])
+    assert times(found) == [(0.7, 0.77)]
+    assert [(round(start, 6), round(end, 6)) for start, end in found.extra] == [(0.1, 0.3)]
+
+
+def test_blanks_of_a_word_say_nothing_of_its_confidence():
+    emissions = heard((1, 2), (0, 20), (2, 2), blank=True)
+    emissions.scores[5:15, 0] = np.log(0.2)  # something is heard besides
+    emissions.scores[5:15, 6] = np.log(0.6)
+    found = align(emissions, [[1, 2]]).words[0]
+    assert found is not None and found.confidence == 0

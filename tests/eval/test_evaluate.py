@@ -57,6 +57,8 @@ def test_songs_stand_beside_their_controls(whole):
     assert figures[TRUE]["lyrics.line@judge"].value > 95
     assert figures[SHUFFLED]["timing.coverage@judge"].value < 30
     assert figures[CODED]["timing.onset_ms@judge"].value < 20
+    assert figures[SHUFFLED]["lyrics.wer@pocketsphinx"].value > max(80, figures[SONGS]["lyrics.wer@pocketsphinx"].value)
+    assert "sound.fad@nano" not in figures[TRUE]  # a set is at no distance from itself
     assert {base(name) for name in figures[SONGS]} >= {
         *("timing.lag_ms", "lyrics.wer", "lyrics.per", "lyrics.margin", "duration.length_error", "style.text", "style.tempo"),
         *("sound.loudness", "sound.true_peak", "sound.fad"),

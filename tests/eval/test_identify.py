@@ -3,6 +3,7 @@ import pytest
 
 from jam.eval.alignment import Emissions
 from jam.eval.identify import SpokenLine, measure, rivals
+from jam.eval.measures import Value
 
 SOUNDS = 12  # 0 is silence
 
@@ -60,6 +61,7 @@ def test_rivals_are_of_like_length():
     short = [SpokenLine(((1, 2),), 0, 1), SpokenLine(((2, 3),), 0, 1)]
     long = [SpokenLine(((code, 5, 6, 7, 8, 9),), 0, 1) for code in range(1, 9)]
     assert rivals(SpokenLine(((3, 4),)), [*long, *short], 1, 0)[0] in short
+    assert rivals(SpokenLine(((3, 4, 5, 6, 7, 8),)), [*short, *long], 1, 0)[0] in long
 
 
 def test_a_line_without_times_is_not_identified_and_has_no_margin():
@@ -80,4 +82,14 @@ def test_there_is_nothing_to_tell_of_no_lines_or_from_no_others():
 def test_a_window_past_the_end_is_measured_all_the_same():
     song = lines(2)
     late = SpokenLine(song[0].words, 50.0, 51.0)
-    assert measure(sung(song), [late], lines(20, 1))["lyrics.line"].value == pytest.approx(0)
+    values = measure(sung(song), [late], lines(20, 1))
+    assert values["lyrics.line"].value == pytest.approx(0)
+    assert "lyrics.margin" not in values
+
+
+def test_a_window_too_short_for_its_sounds_identifies_nothing():
+    song = lines(2)
+    cut = sung(song).cut(0.0, 0.05)
+    shorter = [SpokenLine(((code,),), 0, 1) for code in range(1, 8)]
+    values = measure(cut, song[:1], [*song, *shorter])
+    assert values == {"lyrics.line": Value(0.0, 1)}

@@ -1,8 +1,8 @@
 import pytest
 
-from jam.eval.measures import Value
+from jam.eval.measures import Value, joined
 from jam.eval.results import SongResult
-from jam.eval.together import joined, summed_up
+from jam.eval.together import summed_up
 
 
 def song(name: str, item: str, rate: float, weight: float = 10) -> SongResult:
