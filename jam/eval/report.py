@@ -196,12 +196,16 @@ def _chosen(evaluation: Evaluation, named: Mapping[str, Measure]) -> list[str]:
 
 
 def _cards(evaluation: Evaluation, named: Mapping[str, Measure]) -> str:
+    """The figures that people ask for first, each with who gave it and what true recordings have."""
     cards = []
+    true = next((condition.estimates for condition in evaluation.conditions[1:] if condition.name == "true recording"), {})
     for name in _chosen(evaluation, named):
         estimate = evaluation.conditions[0].estimates[name]
         unit = f' <span class="soft">{escape(named[name].unit)}</span>' if named[name].unit else ""
-        title = escape(named[name].label)
-        span = page.interval(estimate.low, estimate.high)
+        instrument = name.partition("@")[2]
+        title = escape(named[name].label) + (f" <small>by {escape(instrument)}</small>" if instrument else "")
+        beside = f"<br>true recordings {page.number(true[name].value)}" if name in true else ""
+        span = page.interval(estimate.low, estimate.high) + beside
         cards.append(f'<div class="card">{title}<b>{page.number(estimate.value)}{unit}</b><small>{span}</small></div>')
     return f'<div class="cards">{"".join(cards)}</div>' if cards else ""
 

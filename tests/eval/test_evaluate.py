@@ -102,6 +102,7 @@ def test_a_run_tells_its_settings_and_the_hashes_of_what_judged(whole):
 def test_the_page_plays_and_draws_each_song_and_the_table_has_a_row_for_each(whole):
     _, output, found = whole
     page = (output / "report.html").read_text()
+    assert "word error rate <small>by pocketsphinx</small><b>" in page and "<br>true recordings " in page
     for song in ("song-0", "song-1"):
         assert f"files/{song}.flac" in page and (output / "files" / f"{song}.flac").stat().st_size > 10_000
         assert f"files/{song}.png" in page and (output / "files" / f"{song}.png").stat().st_size > 10_000
