@@ -3,8 +3,8 @@
 A path goes from left to right through each word's tokens and the gaps between words. A gap is silence, or sounds that are no word of the
 lyrics (at a price a frame). A word that is not sung may be passed over (at a price), so that its neighbours keep their places. Nothing is
 known of the times that were asked for: they cannot pull the answer towards themselves. Viterbi (1967); over phones as forced aligners
-do, and with optional blanks over CTC tokens (Graves et al. 2006). Prices and the least confidence were set by
-reasoning, before a song was measured, and not tuned since. Letters: F frames, K tokens, S states of a path.
+do, and with optional blanks over CTC tokens (Graves et al. 2006). Prices and the least confidence were set by reasoning, before a
+song was measured, and not tuned since. Letters: F frames, K tokens, S states of a path.
 """
 
 from collections.abc import Sequence

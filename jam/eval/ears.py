@@ -180,6 +180,8 @@ class Ears:
 
         s = self.settings.lyrics
         if name == "pocketsphinx":
+            if s.closed_vocabulary and not self.vocabulary:
+                raise Absent("what pocketsphinx hears: it reads English, and no words of these lyrics are; use Whisper")
             texts = self.vocabulary if s.closed_vocabulary else ()
             return recognisers.Sphinx(texts, lambda words: [self.vocabulary.get(word, "") for word in words])
         if name == "whisper":

@@ -26,6 +26,7 @@ from jam.eval.judge import share_known, sounds
 from jam.eval.measures import Absent, Value, by
 from jam.eval.results import SongResult
 from jam.eval.settings import EvalConfig
+from jam.lyrics.languages import base
 from jam.lyrics.words import Word
 from jam.timing import SAMPLE_RATE
 
@@ -87,8 +88,9 @@ class Work:
 
     @cached_property
     def vocabulary(self) -> dict[str, str]:
-        """Every word of the benchmark, as recognisers write words, with its IPA."""
-        words = ((sphinx.spelled(word.word), word.phoneme) for text in self.bench.texts for word in text.words)
+        """Every English word of the benchmark, as recognisers write words, with its IPA."""
+        texts = (text for text in self.bench.texts if base(text.language) == "en")
+        words = ((sphinx.spelled(word.word), word.phoneme) for text in texts for word in text.words)
         return {said[0]: phoneme for said, phoneme in words if len(said) == 1 and phoneme}
 
 

@@ -153,8 +153,11 @@ def test_lyrics_that_nobody_pronounces_and_a_style_clip_that_is_too_short_leave_
     audio.write(tmp_path / "short.wav", songs[0].mix[:, :4000])
     item = {"id": "one", "lyrics": "\u3055\u304f\u3089 \u3055\u304f\u3089", "language": "ja", "duration": 6, "audio_path": "short.wav"}
     (tmp_path / "one.json").write_text(json.dumps([item]))
-    assert run(f"songs={tmp_path}", f"benchmark={tmp_path}/one.json", f"output={tmp_path}/report", *QUICK) == 0
-    (song,) = results.read(tmp_path / "report").conditions[0].songs
+    words = (*QUICK, "lyrics.recognisers=[judge,pocketsphinx]")
+    assert run(f"songs={tmp_path}", f"benchmark={tmp_path}/one.json", f"output={tmp_path}/report", *words) == 0
+    found = results.read(tmp_path / "report")
+    (song,) = found.conditions[0].songs
+    assert any("pocketsphinx" in line and "English" in line for line in found.absent)
     assert song.problem is None and "sound.loudness" in song.values and "duration.length_error" in song.values
     assert not any(name.startswith(("timing.", "style.", "lyrics.")) for name in song.values)
     assert len(song.notes) == 2 and "ja" in song.notes[0] and "too short" in song.notes[1]
