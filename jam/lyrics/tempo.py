@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
-from typing import TYPE_CHECKING
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,9 +28,9 @@ def tempo_of(samples: Tensor, rate: int) -> tuple[float, float]:
     By librosa's beat tracker (Ellis 2007, "Beat Tracking by Dynamic Programming"), the tempo refined by the mean distance of its beats.
     Where no beat is heard, in silence or in less than 2 s, the answer is 100 bpm and 0 s, with a warning.
     """
-    import librosa
     import numpy as np
 
+    librosa = _librosa()
     mono = samples.mean(0).double().cpu().numpy()
     if mono.size < SHORTEST * rate or not np.abs(mono).max() > 0:
         return _unheard()
@@ -36,6 +40,22 @@ def tempo_of(samples: Tensor, rate: int) -> tuple[float, float]:
         return _unheard()
     distance, first = np.polyfit(np.arange(len(beats)), beats, 1)  # seconds: a beat, and the first of them, by all beats together
     return folded(60.0 / float(distance)), round(float(first % distance), 3)
+
+
+@functools.cache
+def _librosa() -> Any:
+    """librosa, its beat tracker compiled. One process at a time does it: several at once spoil numba's cache on the disk, and crash."""
+    from filelock import FileLock
+
+    owner = os.getuid() if hasattr(os, "getuid") else "all"
+    with FileLock(Path(tempfile.gettempdir()) / f"jam-beats-{owner}.lock"):
+        import librosa
+        import numpy as np
+
+        clicks = np.zeros(4 * RATE)
+        clicks[:: RATE // 2] = 1.0
+        librosa.beat.beat_track(y=clicks, sr=RATE, units="time")
+    return librosa
 
 
 def folded(bpm: float) -> float:

@@ -1,7 +1,14 @@
 """Tempo by beat tracking, of sounds that are made here."""
 
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
 import pytest
 import torch
+from filelock import FileLock
 
 from jam.lyrics.tempo import folded, tempo_of
 
@@ -34,3 +41,12 @@ def test_silence_and_snippets_have_the_usual_tempo_with_a_warning(samples, caplo
 
 def test_tempi_are_folded_into_the_usual_range():
     assert [folded(bpm) for bpm in (50, 70, 100, 140, 190, 30)] == [100, 70, 100, 140, 95, 120]
+
+
+def test_one_process_at_a_time_compiles_the_beat_tracker():
+    lock = Path(tempfile.gettempdir()) / f"jam-beats-{os.getuid()}.lock"
+    with FileLock(lock):
+        other = subprocess.Popen([sys.executable, "-c", "from jam.lyrics import tempo; tempo._librosa()"])
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(5)
+    assert other.wait(120) == 0
