@@ -47,11 +47,11 @@ class Aligner:
 
 @dataclass(frozen=True)
 class Listened:
-    """What was heard in one recording: emissions by aligner, texts by recogniser, and the judge's sounds."""
+    """What was heard in one recording: emissions by aligner, texts by recogniser, and what the judge heard, if it is asked at all."""
 
     emissions: dict[str, Emissions] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
-    sounds: tuple[str, ...] = ()
+    judge: Emissions | None = None
 
 
 class Ears:
@@ -130,14 +130,14 @@ class Ears:
         if not {"timing", "lyrics"} & set(rooms):
             return Listened()
         emissions = {name: aligner.hear(samples, SAMPLE_RATE) for name, aligner in self.aligners.items()}
-        if "lyrics" not in rooms:
-            return Listened(emissions)
         heard = emissions.get("judge")
+        if "lyrics" not in rooms:
+            return Listened(emissions, judge=heard)
         if heard is None and "judge" in self.settings.lyrics.recognisers:
             heard = self.judge.hear(samples, SAMPLE_RATE)
         texts = {name: self._written(name, recogniser, samples, language) for name, recogniser in self.recognisers.items()}
         written = {name: text for name, text in texts.items() if text is not None}
-        return Listened(emissions, written, tuple(self.judge.write(heard)) if heard else ())
+        return Listened(emissions, written, heard)
 
     @torch.no_grad()
     def latents(self, samples: Tensor) -> Tensor | None:

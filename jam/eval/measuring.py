@@ -192,17 +192,16 @@ class Measurer:
     def _fidelity(self, text: Text, listened: Listened, found: Alignment) -> dict[str, Value]:
         """What the judge says of the lyrics; what recognisers wrote down is counted later, all songs together."""
         values: dict[str, Value] = {}
-        judge = listened.emissions.get("judge")
-        if judge is not None:
-            lines = text.spoken_lines(self.ears.aligners["judge"].spell, found)
-            s = self.settings
-            named = identify.measure(judge, lines, self._rivals(), s.lyrics.candidates, s.seed)
-            values |= {by(measure, "judge"): value for measure, value in named.items()}
-        if "judge" in self.settings.lyrics.recognisers:
+        if listened.judge is None:
+            return values
+        judge, s = self.ears.judge, self.settings
+        named = identify.measure(listened.judge, text.spoken_lines(judge.spell, found), self._rivals(), s.lyrics.candidates, s.seed)
+        values |= {by(measure, "judge"): value for measure, value in named.items()}
+        if "judge" in s.lyrics.recognisers:
             every = [sound for word in text.words for sound in sounds(word.phoneme or "")]
             asked = [sound for sound, _ in groupby(every)]  # the judge cannot tell two of a sound from a long one
             try:
-                values |= phone_errors(asked, listened.sounds, "judge")
+                values |= phone_errors(asked, judge.write(listened.judge), "judge")
             except Absent as error:
                 self.ears.absent["jiwer"] = str(error)
         return values
@@ -218,7 +217,7 @@ def _doubts(text: Text, listened: Listened) -> tuple[str, ...]:
     """A line where the judge knows few of the symbols of lyrics."""
     known = share_known([word.phoneme or "" for word in text.words])
     told = f"the judge has a sound for only {100 * known:.0f} % of the symbols of these lyrics; its figures are worth little here"
-    return (told,) if known < FEW_KNOWN and "judge" in listened.emissions else ()
+    return (told,) if known < FEW_KNOWN and listened.judge is not None else ()
 
 
 def song_of(path: Path) -> Tensor:

@@ -37,7 +37,6 @@ _BESIDE = (
     "special_tokens_map.json",
 )
 WHISPER = Asset("openai/whisper-large-v3", "model.safetensors", beside=_BESIDE)
-WHISPER_SMALL = Asset("openai/whisper-small", "model.safetensors", beside=_BESIDE)
 FASTER_WHISPER = Asset(
     "Systran/faster-whisper-large-v3", "model.bin", beside=("config.json", "tokenizer.json", "vocabulary.json", "preprocessor_config.json")
 )

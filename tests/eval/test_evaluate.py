@@ -167,11 +167,11 @@ def test_an_aligner_that_is_not_there_is_told_and_sound_is_measured_all_the_same
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     words = (f"songs={folder}", f"benchmark={folder}/benchmark.json", f"output={tmp_path}", "num_songs=1", *QUICK)
     absent = ("alignment.aligners=[ctc]", "style.encoder=muq", "codec.kind=stable_audio", "controls=[codec round trip]")
-    run(*words, "rooms=[timing,sound,style]", *absent)
+    run(*words, "rooms=[timing,lyrics,sound,style]", *absent)
     found = results.read(tmp_path)
     assert all(any(name in line for line in found.absent) for name in ("wav2vec2", "MuQ", "stable-audio"))
     assert [condition.name for condition in found.conditions] == [SONGS]
-    assert {"sound.loudness", "style.tempo"} <= set(found.conditions[0].estimates)
+    assert {"sound.loudness", "style.tempo", "lyrics.per@judge", "lyrics.line@judge"} <= set(found.conditions[0].estimates)
     assert not any(name.startswith("timing.") for name in found.conditions[0].estimates)
 
 
