@@ -1,0 +1,209 @@
+"""Files on this machine or in an object store, by one small interface. The one door to `fsspec`.
+
+A path with `://` (`s3://bucket/songs`, `memory://work`) is fsspec's; every other is this machine's. What is written is whole or not there.
+Messages are one line and name the path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from jam import files
+from jam.prepare.records import Blob
+
+
+def is_remote(path: str) -> bool:
+    """Whether fsspec opens it."""
+    return "://" in path
+
+
+def join(folder: str, name: str) -> str:
+    """`name` within `folder`."""
+    return f"{folder.rstrip('/')}/{name}" if is_remote(folder) else str(Path(folder) / name)
+
+
+def within(folder: str, path: str) -> str:
+    """The name that `path` has in `folder`, with `/` between folders."""
+    return path[len(folder.rstrip("/")) + 1 :] if is_remote(folder) else Path(path).relative_to(folder).as_posix()
+
+
+def listed(folder: str) -> list[str]:
+    """The paths of all files below a folder, sorted; what is hidden is left out. Raises ValueError where there is no such folder."""
+    if is_remote(folder):
+        with _told(folder, "listed"):
+            system, inner = _opened(folder)
+            if not system.isdir(inner):
+                raise ValueError(f"{folder}: no such folder; check the URL")
+            found = [join(folder, name[len(inner.rstrip("/")) + 1 :]) for name in system.find(inner)]
+        return sorted(path for path in found if not _is_hidden(PurePosixPath(path[len(folder) :])))
+    if not Path(folder).is_dir():
+        raise ValueError(f"{folder}: no such folder; check the path")
+    found = []
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [str(Path(parent) / name) for name in names if not name.startswith(".")]
+    return sorted(found)
+
+
+def is_folder(path: str) -> bool:
+    """Whether it is a folder."""
+    if not is_remote(path):
+        return Path(path).is_dir()
+    with _told(path, "opened"):
+        system, inner = _opened(path)
+        return bool(system.isdir(inner))
+
+
+def is_file(path: str) -> bool:
+    """Whether it is a file."""
+    if not is_remote(path):
+        return Path(path).is_file()
+    with _told(path, "opened"):
+        system, inner = _opened(path)
+        return bool(system.isfile(inner))
+
+
+def read(path: str, kind: str = "file", offset: int | None = None, size: int | None = None) -> bytes:
+    """What a file holds, or `size` bytes of it from `offset` on. Raises ValueError, in one line, for one that cannot be read."""
+    if offset is None and not is_remote(path):
+        return files.read_bytes(path, kind)
+    with _told(path, "read"), _open(path) as stream:
+        if offset is not None:
+            stream.seek(offset)
+        return bytes(stream.read() if size is None else stream.read(size))
+
+
+def read_blob(blob: Blob, kind: str = "file") -> bytes:
+    """What a blob holds. Raises ValueError as `read`, and for a file that ends before the blob does."""
+    content = read(blob.path, kind, blob.offset, blob.size)
+    if blob.size is not None and len(content) != blob.size:
+        raise ValueError(f"{blob.path}: ends within {blob.name}; fetch the file again")
+    return content
+
+
+def signature(path: str) -> str:
+    """What changes when the file does (size and time, or what an object store says), so that it need not be read again."""
+    if is_remote(path):
+        with _told(path, "opened"):
+            system, inner = _opened(path)
+            return str(system.ukey(inner))
+    with _told(path, "read"):
+        stat = Path(path).stat()
+    return f"{stat.st_size}-{stat.st_mtime_ns}"
+
+
+class Folder:
+    """A folder that is written to and read from; it and folders in it are made when they are needed."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+
+    def path(self, name: str) -> str:
+        """The path of a file in it."""
+        return join(self.root, name)
+
+    def has(self, name: str) -> bool:
+        """Whether it holds that file."""
+        return is_file(self.path(name))
+
+    def read(self, name: str) -> bytes | None:
+        """What a file in it holds, None where there is none."""
+        path = self.path(name)
+        if not is_remote(path):
+            try:
+                return Path(path).read_bytes()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+            except OSError as error:
+                raise ValueError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+        with _told(path, "read"):
+            system, inner = _opened(path)
+            try:
+                return bytes(system.cat_file(inner))
+            except FileNotFoundError:
+                return None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Writes a file. Raises OSError, in one line, where that cannot be done; nothing is left of it then."""
+        path = self.path(name)
+        if not is_remote(path):
+            files.write_whole(path, content)
+            return
+        with _told(path, "written"):
+            system, inner = _opened(path)
+            system.makedirs(inner.rpartition("/")[0], exist_ok=True)
+            system.pipe_file(inner, content)  # one request: whole or not there
+
+    @contextlib.contextmanager
+    def whole(self, name: str) -> Iterator[Path]:
+        """A file on this machine to write to, which becomes `name` at the end. Raises OSError as `write`."""
+        path = self.path(name)
+        if not is_remote(path):
+            with files.whole(path) as part:
+                yield part
+            return
+        with tempfile.TemporaryDirectory() as scratch:
+            part = Path(scratch) / PurePosixPath(name).name
+            yield part
+            with _told(path, "written"):
+                system, inner = _opened(path)
+                system.makedirs(inner.rpartition("/")[0], exist_ok=True)
+                system.put_file(str(part), inner)
+
+    def names(self) -> list[str]:
+        """The names of all files in it, sorted; none where it is not there."""
+        return [within(self.root, path) for path in listed(self.root)] if is_folder(self.root) else []
+
+    def remove(self, name: str) -> None:
+        """Removes a file, if it is there."""
+        path = self.path(name)
+        if not is_remote(path):
+            Path(path).unlink(missing_ok=True)
+        elif self.has(name):
+            with _told(path, "removed"):
+                system, inner = _opened(path)
+                system.rm_file(inner)
+
+
+@contextlib.contextmanager
+def _open(path: str) -> Iterator[Any]:
+    if not is_remote(path):
+        with open(path, "rb") as stream:
+            yield stream
+        return
+    system, inner = _opened(path)
+    with system.open(inner, "rb") as stream:
+        yield stream
+
+
+def _opened(path: str) -> tuple[Any, str]:
+    """fsspec's file system for a URL, and the path in it."""
+    from fsspec.core import url_to_fs
+
+    return url_to_fs(path)
+
+
+@contextlib.contextmanager
+def _told(path: str, done: str) -> Iterator[None]:
+    """Errors of an object store, and its absence, in one line that names the path."""
+    try:
+        yield
+    except ImportError as error:
+        raise ValueError(f"{path}: cannot be {done} ({error}); install what fsspec asks for, or give a local path") from error
+    except FileNotFoundError as error:
+        raise ValueError(f"{path}: no such file; check the path") from error
+    except ValueError as error:
+        told = str(error) if str(error).startswith(path) else f"{path}: cannot be {done} ({error})"
+        raise ValueError(" ".join(told.split())) from error
+    except OSError as error:
+        reason = " ".join(str(error.strerror or error).split())[:160]
+        raise OSError(error.errno or 0, f"cannot be {done} ({reason}); check the path, the network and your rights", path) from error
+
+
+def _is_hidden(path: PurePosixPath) -> bool:
+    return any(part.startswith(".") for part in path.parts)
