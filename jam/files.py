@@ -9,13 +9,14 @@ from typing import Any
 
 
 @contextlib.contextmanager
-def whole(path: str | Path) -> Iterator[Path]:
+def whole(path: str | Path, mark: str = "") -> Iterator[Path]:
     """A place beside `path` to write to, which becomes `path` at the end; nothing is left of it when an error or Ctrl-C comes between.
 
-    Raises OSError, in one line with what to do, when the disk is full or the folder cannot be written.
+    Where several processes may write one file at once each needs its own `mark`. Raises OSError, in one line with what to do, when the
+    disk is full or the folder cannot be written.
     """
     path = Path(path)
-    part = path.with_name(path.name + ".part")
+    part = path.with_name(f"{path.name}{mark}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield part
@@ -30,9 +31,9 @@ def whole(path: str | Path) -> Iterator[Path]:
             part.unlink()
 
 
-def write_whole(path: str | Path, content: bytes | memoryview) -> Path:
+def write_whole(path: str | Path, content: bytes | memoryview, mark: str = "") -> Path:
     """Writes `content` to `path` as `whole` does; returns the path. Raises what `whole` raises."""
-    with whole(path) as part:
+    with whole(path, mark) as part:
         part.write_bytes(content)
     return Path(path)
 

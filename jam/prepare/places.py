@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -132,7 +133,7 @@ class Folder:
         """Writes a file. Raises OSError, in one line, where that cannot be done; nothing is left of it then."""
         path = self.path(name)
         if not is_remote(path):
-            files.write_whole(path, content)
+            files.write_whole(path, content, _mark())
             return
         with _told(path, "written"):
             system, inner = _opened(path)
@@ -144,7 +145,7 @@ class Folder:
         """A file on this machine to write to, which becomes `name` at the end. Raises OSError as `write`."""
         path = self.path(name)
         if not is_remote(path):
-            with files.whole(path) as part:
+            with files.whole(path, _mark()) as part:
                 yield part
             return
         with tempfile.TemporaryDirectory() as scratch:
@@ -156,8 +157,9 @@ class Folder:
                 system.put_file(str(part), inner)
 
     def names(self) -> list[str]:
-        """The names of all files in it, sorted; none where it is not there."""
-        return [within(self.root, path) for path in listed(self.root)] if is_folder(self.root) else []
+        """The names of all whole files in it, sorted; none where it is not there."""
+        found = listed(self.root) if is_folder(self.root) else []
+        return [within(self.root, path) for path in found if not path.endswith(".part")]
 
     def remove(self, name: str) -> None:
         """Removes a file, if it is there."""
@@ -168,6 +170,11 @@ class Folder:
             with _told(path, "removed"):
                 system, inner = _opened(path)
                 system.rm_file(inner)
+
+
+def _mark() -> str:
+    """What no other process has that may write the same file, on this machine or another."""
+    return f".{socket.gethostname()}-{os.getpid()}"
 
 
 @contextlib.contextmanager

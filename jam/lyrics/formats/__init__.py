@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from jam.files import parse_json, read_bytes, write_whole
 from jam.lyrics.formats import detection, lrc, midi, musicxml, plain, subtitles, table, textgrid, timed_json
@@ -18,7 +18,10 @@ from jam.lyrics.formats.timed_json import parse, parse_sheet, write_json
 from jam.lyrics.sheet import Sheet, of_words
 from jam.lyrics.words import Word
 
-__all__ = ["NAMES", "detect", "format_of", "parse", "parse_sheet", "read", "read_sheet", "sheet_of", "write", "write_json", "write_lrc"]
+__all__ = [
+    *("NAMES", "detect", "format_of", "parse", "parse_sheet", "read", "read_sheet", "sheet_in", "sheet_of"),
+    *("write", "write_json", "write_lrc"),
+]
 
 logger = logging.getLogger(__name__)
 
@@ -32,15 +35,18 @@ def read_sheet(path: str | Path, encoding: str | None = None, format: str | None
 
     Raises ValueError, in one line with the place, for a file that is missing, empty, no text, or broken.
     """
-    path = Path(path)
-    where, content = str(path), read_bytes(path, "lyrics file")
+    return sheet_in(read_bytes(path, "lyrics file"), str(path), encoding, format)
+
+
+def sheet_in(content: bytes, where: str, encoding: str | None = None, format: str | None = None) -> Sheet:
+    """The lyrics that the `content` of a file holds, as `read_sheet` has them; `where` names the file in messages."""
     name = _known(format) or detection.of_bytes(content)
     if name == "midi" or (name == "musicxml" and content.startswith(detection.ZIP)):
         return _of_bytes(name, content, where)
     if not content.strip():
         raise ValueError(f"{where}: is empty; write lyrics, or [] for an instrumental")
     text, remarks = decode(content, where, encoding)
-    name = name or detection.of_text(text, path.name)
+    name = name or detection.of_text(text, PurePath(where).name)
     if name == "musicxml":
         return _of_bytes(name, content, where)
     if name == "json" and remarks:
