@@ -40,6 +40,7 @@ class NanoCodec(torch.nn.Module):
 
     # Griffin-Lim spreads by 1.5 windows a step; chunks meet with another phase, so a song should be decoded whole (23.8 s at most).
     reach = 1 + GRIFFIN_LIM_STEPS * (WINDOW - HOP) // FRAME_SAMPLES
+    encoder_reach = 1  # frames on either side of a frame that its windows see into
 
     def __init__(self, mel: Tensor, mean: Tensor, basis: Tensor, scale: Tensor) -> None:
         super().__init__()

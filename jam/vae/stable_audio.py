@@ -4,6 +4,8 @@ It knows nothing of songs or chunks. Letters: B songs, T frames, C = 64 channels
 """
 
 import json
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,11 @@ class StableAudioVAE:
         model.load_state_dict(tensors)
         return cls(model.eval().requires_grad_(False).to(device=device, dtype=dtype))
 
+    @property
+    def encoder_reach(self) -> int:
+        """Frames on either side of a frame that its latent depends on: 8 for the released one."""
+        return _encoder_reach(self.model.config.downsampling_ratios)
+
     @torch.no_grad()
     def encode(self, audio: Tensor) -> tuple[Tensor, Tensor]:
         """Means and standard deviations, each (B, T, 64), of `audio` (B, 2, N); the last frame is filled up with silence."""
@@ -68,6 +75,22 @@ class StableAudioVAE:
         """The mean latent (64,) of a frame of silence among silence."""
         mean, _ = self.encode(torch.zeros(1, 2, SILENT_FRAMES * FRAME_SAMPLES))
         return mean[0, SILENT_FRAMES // 2]
+
+
+def _encoder_reach(ratios: Sequence[int]) -> int:
+    """Frames that an Oobleck encoder sees beside a frame, added up from its convolutions.
+
+    It is a convolution of 7 samples, then for each ratio three residual ones of 7 at dilations 1, 3 and 9 and one of 2 * ratio with this
+    stride, padded by ratio / 2, and at last one of 3 frames.
+    """
+    before, after, hop = 3, 3, 1  # samples before and after the first sample of a frame; samples between values
+    for ratio in ratios:
+        padding = math.ceil(ratio / 2)
+        residual = 3 * (1 + 3 + 9)
+        before += (residual + padding) * hop
+        after += (residual + 2 * ratio - 1 - padding) * hop
+        hop *= ratio
+    return math.ceil(max(before + hop, after + hop - (hop - 1)) / hop)
 
 
 def _read_config(path: Path) -> dict[str, Any]:
