@@ -84,6 +84,8 @@ def is_foreign(content: bytes) -> bool:
     """Whether a file is of a kind that libsndfile does not read, and PyAV does."""
     if content[:2] in (b"\xff\xf1", b"\xff\xf9"):  # AAC in ADTS: layer 0, which MP3 never is
         return True
+    if content.startswith(b"fLaC") and not int.from_bytes(content[21:26], "big") & 0xF_FFFF_FFFF:  # its length is not told: from a pipe
+        return True
     return content[4:8] == b"ftyp" or content.startswith(FOREIGN)
 
 
