@@ -88,13 +88,18 @@ def read_blob(blob: Blob, kind: str = "file") -> bytes:
 
 
 def signature(path: str) -> str:
-    """What changes when the file does (size and time, or what an object store says), so that it need not be read again."""
+    """What changes when the file does (size and time, or what an object store says), so that it need not be read again.
+
+    Raises ValueError, in one line, for a file of this machine that is not to be had.
+    """
     if is_remote(path):
         with _told(path, "opened"):
             system, inner = _opened(path)
             return str(system.ukey(inner))
-    with _told(path, "read"):
+    try:
         stat = Path(path).stat()
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        raise ValueError(f"{path}: cannot be read ({getattr(error, 'strerror', error)}); check the path and its permissions") from error
     return f"{stat.st_size}-{stat.st_mtime_ns}"
 
 

@@ -147,6 +147,7 @@ class Prepared:
     frames: int | None = None  # latent frames
     latents: str | None = None  # key of its latents in the cache
     styles: str | None = None  # key of its styles in the cache
+    sizes: tuple[int, int] | None = None  # bytes of its latents and its styles, as shards hold them
     reasons: tuple[Reason, ...] = ()  # none: it goes into the shards
     costs: Mapping[str, float] = field(default_factory=dict)  # seconds that each stage took, when it was done
 
@@ -181,5 +182,6 @@ def prepared_of(stored: Mapping[str, Any]) -> Prepared:
         "facts": None if stored["facts"] is None else facts_of(stored["facts"]),
         "timing": None if stored["timing"] is None else timing_of(stored["timing"]),
         "reasons": tuple(Reason(**reason) for reason in stored["reasons"]),
+        "sizes": None if stored["sizes"] is None else tuple(stored["sizes"]),
     }
     return Prepared(**{**stored, **made})

@@ -1,0 +1,288 @@
+"""Recordings to training shards: `python -m jam.data.prepare input=FOLDER output=FOLDER [config=configs/prepare/nano.yaml]`.
+
+Composes source, stages, shards and report. Songs are shared by worker processes, and by machines under `accelerate launch`. What was done
+is not done again, so a run that was stopped goes on. A song that cannot be used is a named rejection; only storage that fails ends the run.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+
+from jam import __version__, config
+from jam.prepare import fingerprint, packing, report, rules, sources
+from jam.prepare.cache import key
+from jam.prepare.crew import Crew
+from jam.prepare.packing import Member, Packed, Shard
+from jam.prepare.places import Folder, join
+from jam.prepare.preparing import Checked, Preparer
+from jam.prepare.records import Prepared, Track, Unread
+from jam.prepare.report import Run
+from jam.prepare.settings import PrepareConfig
+from jam.prepare.spool import Spool
+
+if TYPE_CHECKING:
+    from accelerate import PartialState
+
+log = logging.getLogger("jam")
+T = TypeVar("T")
+R = TypeVar("R")
+
+NOTHING_KEPT = 1  # exit status where no song went into the shards
+TOLD = 50  # rejected songs are named at most
+PATIENCE = timedelta(days=30)  # how long a process waits for those that still work
+
+Song = tuple[Track, str | None]  # and the song that it repeats
+Task = Callable[[Preparer, T], R]
+
+
+@dataclass(frozen=True)
+class Group:
+    """The processes of one run: which this is, of how many."""
+
+    process: int
+    processes: int
+    state: PartialState | None = None  # None: an array of jobs, which know nothing of each other
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process speaks, and does what one must do."""
+        return self.process == 0 or self.state is None
+
+    def share(self, items: Sequence[T]) -> Sequence[T]:
+        """This process' part of items that all know."""
+        return items[self.process :: self.processes]
+
+    def together(self, made: Callable[[], T]) -> list[T]:
+        """What every process makes, in their order; an error of one is raised in all. A job of an array has its own alone."""
+        if self.state is None or self.processes == 1:
+            return [made()]
+        from accelerate.utils import gather_object
+
+        outcome: tuple[T | None, Exception | None]
+        try:
+            outcome = made(), None
+        except (ValueError, OSError) as error:
+            outcome = None, error
+        outcomes: list[tuple[Any, Exception | None]] = gather_object([outcome])
+        for _, failed in outcomes:
+            if failed is not None:
+                raise failed
+        return [found for found, _ in outcomes]
+
+    def led(self, made: Callable[[], T]) -> T:
+        """What the leading process makes, in all of them."""
+        found: Any = self.together(lambda: made() if self.leads else None)[0]
+        return found
+
+
+def prepare(settings: PrepareConfig) -> int:
+    """Prepares all songs of the input; returns the exit status: 0, or 1 where no song could be kept.
+
+    Raises ValueError or OSError, in one line and in every process, for settings and inputs that cannot be used and storage that fails.
+    """
+    from accelerate import PartialState
+
+    if settings.input is None or settings.output is None:
+        raise ValueError("name the recordings and where their shards shall be: input=FOLDER output=FOLDER")
+    device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    state = PartialState(cpu=torch.device(device).type == "cpu", timeout=PATIENCE)
+    group = Group(*settings.part) if settings.part else Group(state.process_index, state.num_processes, state)
+    if not group.leads:
+        log.setLevel(logging.CRITICAL)  # what a process has to say, the one that leads says for it
+    own = torch.device(device) if settings.device else state.device
+    try:
+        with Crew(settings, _cache(settings), own, settings.processes(own.type == "cpu")) as crew:
+            return Work(settings, group, crew).done()
+    finally:
+        if state.num_processes > 1:
+            state.destroy_process_group()
+
+
+class Work:
+    """One run: what is read, what became of it, what is written."""
+
+    def __init__(self, settings: PrepareConfig, group: Group, crew: Crew) -> None:
+        self.settings, self.group, self.crew = settings, group, crew
+        self.output = Folder(str(settings.output))
+        self.began = time.perf_counter()
+
+    def done(self) -> int:
+        """The phases that are asked for, one after another; the exit status."""
+        phase = self.settings.phase
+        tracks, unread = self.group.led(self._read)
+        self.group.together(self.crew.own.load)
+        if phase in ("all", "check"):
+            self._spread("checking", _check, tracks, lambda checked: 0.0 if checked.facts is None else checked.facts.seconds)
+        if phase == "check":
+            return 0
+        repeated = self.group.led(lambda: self._duplicates(tracks))
+        songs: list[Song] = [(track, repeated.get(track.id)) for track in tracks]
+        if phase in ("all", "encode"):
+            self._spread("preparing", _prepare, songs, lambda seconds: seconds)
+        if phase == "encode":
+            return 0
+        return self._packed(songs, unread)
+
+    def _read(self) -> tuple[list[Track], list[Unread]]:
+        s = self.settings
+        found = sources.tracks(str(s.input), s.license, s.source, s.language, s.tags, s.valid_share, s.seed)
+        for one in found:
+            if isinstance(one, Unread):
+                log.warning("not read: %s: %s", one.where, one.problem)
+        return [one for one in found if isinstance(one, Track)][: s.num_songs], [one for one in found if isinstance(one, Unread)]
+
+    def _duplicates(self, tracks: Sequence[Track]) -> dict[str, str]:
+        """Songs that repeat an earlier one, {id: the earlier one's}; of those that rules keep for their rights and sound."""
+        if self.settings.rules.allow_duplicates:
+            return {}
+        checked: Iterable[Checked] = self.crew.each(_check, tracks)
+        sketches = {}
+        for track, one in zip(tracks, checked, strict=True):
+            if one.facts is not None and one.sketch is not None and not self._is_out(track, one):
+                sketches[track.id] = one.sketch
+        by_id = {track.id: track for track in tracks}
+        order = [track.id for track in tracks if track.id in sketches]
+        return fingerprint.duplicates(sketches, lambda name: self.crew.own.fingerprint(by_id[name]), order)
+
+    def _is_out(self, track: Track, checked: Checked) -> bool:
+        assert checked.facts is not None
+        return any(rules.of_rights(self.settings.rules, track)) or any(rules.of_sound(self.settings.rules, checked.facts))
+
+    def _packed(self, songs: Sequence[Song], unread: Sequence[Unread]) -> int:
+        """Plans and writes the shards, and what goes with them."""
+        spool = Spool()
+        plan = self.group.led(lambda: self._plan(songs, spool))
+        by_id = {track.id: (track, repeated) for track, repeated in songs}
+        mine = [(str(self.settings.output), shard, [by_id[member.key] for member in shard.members]) for shard in self.group.share(plan)]
+        packed = [one for part in self.group.together(lambda: list(self._shown("packing", _pack, mine))) for one in part]
+        return self.group.led(lambda: self._finished(songs, unread, spool, packed))
+
+    def _plan(self, songs: Sequence[Song], spool: Spool) -> tuple[Shard, ...]:
+        members = []
+        for song in self.crew.each(_recall, songs):
+            spool.add(song)
+            if not song.is_rejected:
+                members.append(_member(song))
+        return packing.plan(members, self.settings.pack)
+
+    def _finished(self, songs: Sequence[Song], unread: Sequence[Unread], spool: Spool, packed: Sequence[Packed]) -> int:
+        tracks = {track.id: track for track, _ in songs}
+        facts = self._facts()
+        packing.finish(self.output, sorted(packed, key=lambda one: one.name), spool, unread, facts, self._silence())
+        run = Run(time.perf_counter() - self.began, self.group.processes * self.crew.count)
+        preparer = self.crew.own
+        page = report.write(
+            self.output,
+            spool,
+            unread,
+            facts,
+            lambda name: preparer.sound(tracks[name]),
+            preparer.style_vectors,
+            run,
+            self.settings.report,
+        )
+        return self._told(spool, unread, page)
+
+    def _told(self, spool: Spool, unread: Sequence[Unread], page: str) -> int:
+        """Says how it ended; the exit status."""
+        kept, rejected, seconds = 0, 0, 0.0
+        for song in spool:
+            if not song.is_rejected:
+                kept, seconds = kept + 1, seconds + (0.0 if song.facts is None else song.facts.seconds)
+                continue
+            rejected += 1
+            if rejected <= TOLD:
+                told = "; ".join(f"{reason.rule}: {reason.text}" for reason in song.reasons)
+                log.warning("rejected: %s: %s", song.where or song.id, told)
+        if rejected > TOLD:
+            log.warning("rejected: %d more; the report names them all", rejected - TOLD)
+        total = len(spool) + len(unread)
+        log.info("%d of %d songs (%.2f h) are in %s; the report is %s", kept, total, seconds / 3600, self.output.root, page)
+        return 0 if kept else NOTHING_KEPT
+
+    def _silence(self) -> torch.Tensor:
+        return self.crew.own.silence()
+
+    def _facts(self) -> dict[str, Any]:
+        """What makes the shards repeatable."""
+        settings = asdict(self.settings)
+        for name in ("input", "output", "cache", "workers", "device", "share", "phase", "report"):
+            settings.pop(name)
+        return {"jam": __version__, "torch": torch.__version__, "settings": settings, "instruments": self.crew.own.identities}
+
+    def _spread(self, name: str, task: Task[T, R], items: Sequence[T], seconds_of: Callable[[R], float]) -> None:
+        """A task for every song, shared by the processes."""
+
+        def mine() -> None:
+            for _ in self._shown(name, task, self.group.share(items), seconds_of):
+                pass
+
+        self.group.together(mine)
+
+    def _shown(
+        self, name: str, task: Task[T, R], items: Sequence[T], seconds_of: Callable[[R], float] | None = None
+    ) -> Iterator[R]:
+        """A task for each item, with a bar that tells pace and what is left; times the songs' own length where that is known."""
+        from tqdm import tqdm
+
+        began, sung = time.perf_counter(), 0.0
+        label = name if self.group.processes == 1 else f"{name} (1 of {self.group.processes} shares)"
+        with tqdm(total=len(items), desc=label, unit="song" if seconds_of else "shard", disable=not self.group.leads) as bar:
+            for found in self.crew.each(task, items):
+                if seconds_of is not None:
+                    sung += seconds_of(found)
+                    bar.set_postfix_str(f"{sung / (time.perf_counter() - began):.0f} x real time", refresh=False)
+                bar.update()
+                yield found
+
+
+def _check(preparer: Preparer, track: Track) -> Checked:
+    return preparer.check(track)
+
+
+def _prepare(preparer: Preparer, song: Song) -> float:
+    """Prepares a song; its seconds."""
+    found = preparer.prepare(*song)
+    return 0.0 if found.facts is None else found.facts.seconds
+
+
+def _recall(preparer: Preparer, song: Song) -> Prepared:
+    return preparer.prepare(*song)
+
+
+def _pack(preparer: Preparer, work: tuple[str, Shard, list[Song]]) -> Packed:
+    output, shard, songs = work
+    by_id = {track.id: (track, repeated) for track, repeated in songs}
+
+    def files(name: str) -> Mapping[str, bytes]:
+        return preparer.files(by_id[name][0], preparer.prepare(*by_id[name]))
+
+    return packing.write(Folder(output), shard, files)
+
+
+def _member(song: Prepared) -> Member:
+    """What the plan of the shards knows of a song."""
+    assert song.sizes is not None, song.id
+    told = packing.sample_json(song)
+    return Member(song.id, song.split, (*song.sizes, len(told)), key(song.latents, song.styles, told.decode()))
+
+
+def _cache(settings: PrepareConfig) -> str:
+    return settings.cache or join(str(settings.output), "cache")
+
+
+def main(words: list[str]) -> int:
+    """Entry: prepares with the command line's settings."""
+    return prepare(config.load(PrepareConfig, words))
+
+
+if __name__ == "__main__":
+    sys.exit(config.run(main))

@@ -1,0 +1,79 @@
+"""Files here and in an object store by one interface."""
+
+import pytest
+
+from jam.prepare import places
+from jam.prepare.places import Folder
+from jam.prepare.records import Blob
+
+
+@pytest.fixture(params=["here", "memory"])
+def root(request, tmp_path):
+    yield str(tmp_path / "work") if request.param == "here" else f"memory://{tmp_path.name}"
+    if request.param == "memory":
+        import fsspec
+
+        fsspec.filesystem("memory").store.clear()
+
+
+def test_what_is_written_is_read_back_and_listed(root):
+    folder = Folder(root)
+    assert folder.names() == [] and folder.read("a/b.txt") is None and not folder.has("a/b.txt")
+    folder.write("a/b.txt", b"first")
+    folder.write("c.txt", b"second")
+    with folder.whole("d.bin") as part:
+        part.write_bytes(b"third")
+    assert folder.names() == ["a/b.txt", "c.txt", "d.bin"]
+    assert [folder.read(name) for name in folder.names()] == [b"first", b"second", b"third"]
+    assert places.is_folder(root) and places.is_file(folder.path("c.txt")) and not places.is_file(root)
+    folder.remove("c.txt")
+    folder.remove("c.txt")
+    assert folder.names() == ["a/b.txt", "d.bin"]
+
+
+def test_a_part_of_a_file_is_read(root):
+    Folder(root).write("songs.tar", b"0123456789")
+    path = places.join(root, "songs.tar")
+    assert places.read_blob(Blob(path, "a.wav", 3, 4)) == b"3456"
+    assert places.read_blob(Blob(path, "a.wav")) == b"0123456789"
+    with pytest.raises(ValueError, match=r"songs\.tar: ends within a\.wav; fetch the file again"):
+        places.read_blob(Blob(path, "a.wav", 8, 4))
+
+
+def test_the_signature_changes_with_the_file(root):
+    folder = Folder(root)
+    folder.write("a.wav", b"one")
+    before = places.signature(folder.path("a.wav"))
+    assert places.signature(folder.path("a.wav")) == before
+    folder.write("a.wav", b"other")
+    assert places.signature(folder.path("a.wav")) != before
+
+
+def test_what_is_not_there_is_told_in_one_line(root):
+    for act in (places.read, places.signature):
+        with pytest.raises(ValueError, match=r"^[^\n]*none\.wav: [^\n]*check the path[^\n]*$"):
+            act(places.join(root, "none.wav"))
+    with pytest.raises(ValueError, match=r"none: no such folder"):
+        places.listed(places.join(root, "none"))
+
+
+def test_a_write_that_fails_leaves_nothing_and_the_former_file(tmp_path):
+    folder = Folder(str(tmp_path))
+    folder.write("a.txt", b"former")
+    with pytest.raises(RuntimeError), folder.whole("a.txt") as part:
+        part.write_bytes(b"half")
+        raise RuntimeError
+    assert folder.read("a.txt") == b"former" and folder.names() == ["a.txt"]
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.txt"]
+
+
+def test_a_scheme_that_nobody_reads_is_told_in_one_line():
+    with pytest.raises(ValueError, match=r"^nonsense://a: cannot be [^\n]+$"):
+        places.listed("nonsense://a")
+
+
+def test_hidden_files_and_folders_are_left_out(tmp_path):
+    for name in ("a.wav", ".hidden.wav", ".git/b.wav", "sub/c.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [places.within(str(tmp_path), path) for path in places.listed(str(tmp_path))] == ["a.wav", "sub/c.wav"]
