@@ -18,10 +18,8 @@ from jam.lyrics.formats.timed_json import parse, parse_sheet, write_json
 from jam.lyrics.sheet import Sheet, of_words
 from jam.lyrics.words import Word
 
-__all__ = [
-    *("NAMES", "detect", "format_of", "parse", "parse_sheet", "read", "read_sheet", "sheet_in", "sheet_of"),
-    *("write", "write_json", "write_lrc"),
-]
+__all__ = ["NAMES", "detect", "format_of", "parse", "parse_sheet", "read", "read_sheet", "sheet_in"]
+__all__ += ["sheet_of", "write", "write_json", "write_lrc"]
 
 logger = logging.getLogger(__name__)
 
