@@ -18,9 +18,8 @@ import torch
 
 from jam import __version__, config
 from jam.prepare import fingerprint, packing, report, rules, sources
-from jam.prepare.cache import key
 from jam.prepare.crew import Crew
-from jam.prepare.packing import Member, Packed, Shard
+from jam.prepare.packing import Packed, Shard
 from jam.prepare.places import Folder, join
 from jam.prepare.preparing import Checked, Preparer
 from jam.prepare.records import Prepared, Track, Unread
@@ -170,13 +169,13 @@ class Work:
         for song in self.crew.each(_recall, songs):
             spool.add(song)
             if not song.is_rejected:
-                members.append(_member(song))
+                members.append(packing.member_of(song))
         return packing.plan(members, self.settings.pack)
 
     def _finished(self, songs: Sequence[Song], unread: Sequence[Unread], spool: Spool, packed: Sequence[Packed]) -> int:
         tracks = {track.id: track for track, _ in songs}
         facts = self._facts()
-        packing.finish(self.output, sorted(packed, key=lambda one: one.name), spool, unread, facts, self._silence())
+        packing.finish(self.output, sorted(packed, key=lambda one: one.name), spool, unread, facts, self.crew.own.silence())
         run = Run(time.perf_counter() - self.began, self.group.processes * self.crew.count)
         preparer = self.crew.own
         page = report.write(
@@ -207,9 +206,6 @@ class Work:
         total = len(spool) + len(unread)
         log.info("%d of %d songs (%.2f h) are in %s; the report is %s", kept, total, seconds / 3600, self.output.root, page)
         return 0 if kept else NOTHING_KEPT
-
-    def _silence(self) -> torch.Tensor:
-        return self.crew.own.silence()
 
     def _facts(self) -> dict[str, Any]:
         """What makes the shards repeatable."""
@@ -266,13 +262,6 @@ def _pack(preparer: Preparer, work: tuple[str, Shard, list[Song]]) -> Packed:
         return preparer.files(by_id[name][0], preparer.prepare(*by_id[name]))
 
     return packing.write(Folder(output), shard, files)
-
-
-def _member(song: Prepared) -> Member:
-    """What the plan of the shards knows of a song."""
-    assert song.sizes is not None, song.id
-    told = packing.sample_json(song)
-    return Member(song.id, song.split, (*song.sizes, len(told)), key(song.latents, song.styles, told.decode()))
 
 
 def _cache(settings: PrepareConfig) -> str:

@@ -286,7 +286,7 @@ class Preparer:
 
     @cached_property
     def _phonemizer_path(self) -> str:
-        return str(assets.locate(self.settings.phonemizer_path or assets.PHONEMIZER, assets.PHONEMIZER))
+        return self.settings.phonemizer_path or str(assets.fetch(assets.PHONEMIZER))
 
     @cached_property
     def _read_by(self) -> str:
