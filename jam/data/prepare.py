@@ -117,7 +117,8 @@ class Work:
         """The phases that are asked for, one after another; the exit status."""
         phase = self.settings.phase
         tracks, unread = self.group.led(self._read)
-        self.group.together(self.crew.own.load)
+        if phase != "check":
+            self.group.together(self.crew.own.load)
         if phase in ("all", "check"):
             self._spread("checking", _check, tracks, lambda checked: 0.0 if checked.facts is None else checked.facts.seconds)
         if phase == "check":
