@@ -16,7 +16,6 @@ import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
 
@@ -125,10 +124,10 @@ def write(folder: Folder, shard: Shard, sample_of: Callable[[str], Mapping[str, 
     Raises ValueError for a tar of this name that was not written here, and for a song without a file or with broken latents; OSError
     where it cannot be written.
     """
-    record, found = _record(folder, shard.name), _found(folder, shard.name)
-    if record is None and found is not None:
+    record = _record(folder, shard.name)
+    if record is None and folder.has(shard.name):
         raise ValueError(f"{folder.path(shard.name)}: was not written by this preparation; move it away, or choose another folder")
-    if record is not None and record.made_of == shard.digest and found == (record.packed.sha256, record.packed.bytes):
+    if record is not None and record.made_of == shard.digest and _is_right(folder, record.packed):
         return record.packed
     folder.remove(SUMS)  # the folder is not whole from now on
     with folder.whole(shard.name) as part:
@@ -195,16 +194,16 @@ class _Count:
     """Songs that have something in common, how long they last, and their words."""
 
     songs: int = 0
-    seconds: Fraction = Fraction(0)  # exact, so that the order does not matter
+    milliseconds: int = 0  # whole, so that the order of songs does not matter
     words: int = 0
 
     def add(self, song: Prepared) -> None:
         self.songs += 1
-        self.seconds += Fraction(_seconds(song))
+        self.milliseconds += round(_seconds(song) * 1000)
         self.words += len(_sung(song))
 
     def told(self) -> dict[str, float]:
-        seconds = float(self.seconds)
+        seconds = self.milliseconds / 1000
         rate = round(self.words / seconds, 4) if seconds else 0.0
         return {"songs": self.songs, "hours": round(seconds / 3600, 4), "words": self.words, "words_per_second": rate}
 
@@ -312,15 +311,15 @@ def _sums(sample: Mapping[str, bytes], key: str) -> tuple[int, Tensor]:
     return mean.shape[1], torch.stack([mean.sum(1), mean.square().sum(1), deviation.sum(1)])
 
 
-def _found(folder: Folder, name: str) -> tuple[str, int] | None:
-    """SHA-256 and size of a file that is there."""
-    if not folder.has(name):
-        return None
+def _is_right(folder: Folder, packed: Packed) -> bool:
+    """Whether a tar is there and as it was written: its bytes are read and hashed."""
+    if not folder.has(packed.name):
+        return False
     digest, size = hashlib.sha256(), 0
-    while chunk := places.read(folder.path(name), "shard", size, CHUNK):
+    while chunk := places.read(folder.path(packed.name), "shard", size, CHUNK):
         digest.update(chunk)
         size += len(chunk)
-    return digest.hexdigest(), size
+    return digest.hexdigest() == packed.sha256
 
 
 def _record_name(shard: str) -> str:
@@ -377,12 +376,12 @@ def _kinds(song: Prepared) -> dict[str, Sequence[str]]:
 
 def _largest(table: Mapping[str, _Count]) -> dict[str, Any]:
     """The rows with the most seconds, at most so many that people can use; the others are one."""
-    rows = sorted(table.items(), key=lambda row: (-row[1].seconds, row[0]))
+    rows = sorted(table.items(), key=lambda row: (-row[1].milliseconds, row[0]))
     told: dict[str, Any] = {name: count.told() for name, count in rows[:MOST_ROWS]}
     if rest := rows[MOST_ROWS:]:
         others = _Count()
         for _, count in rest:
-            others = _Count(others.songs + count.songs, others.seconds + count.seconds, others.words + count.words)
+            others = _Count(others.songs + count.songs, others.milliseconds + count.milliseconds, others.words + count.words)
         told[f"({len(rest)} others)"] = others.told()
     return told
 
@@ -410,7 +409,7 @@ def _remove_others(folder: Folder, kept: Set[str]) -> None:
         record = None if name in kept else _record(folder, name)
         if record is None:
             continue
-        if _found(folder, name) in (None, (record.packed.sha256, record.packed.bytes)):
+        if not folder.has(name) or _is_right(folder, record.packed):
             folder.remove(name)
         else:
             log.warning("%s: was changed since it was written, so it stays; it is no part of these shards", folder.path(name))

@@ -5,6 +5,7 @@ import torch
 
 from jam.assets import BUNDLE
 from jam.timing import FRAME_SAMPLES
+from jam.vae.chunks import encode_chunked
 from jam.vae.nano import NanoCodec, griffin_lim, magnitudes
 
 
@@ -46,6 +47,15 @@ def test_a_frame_describes_its_own_samples(codec):
     mel = codec.expand(codec.encode(audio)[0])[0].exp().sum(1)  # a column a quarter of a frame
     centre = (mel * torch.arange(len(mel))).sum() / mel.sum()
     assert centre.item() == pytest.approx(21.5, abs=0.3)
+
+
+def test_chunks_encode_as_the_whole_to_the_very_ends(codec):
+    audio = tone(40)[..., : 40 * FRAME_SAMPLES - 700]
+    expected = codec.encode(audio)[0]
+    chunked, deviation = encode_chunked(codec.encode, audio, 16, 2 * codec.encoder_reach)
+    torch.testing.assert_close(chunked, expected, rtol=0, atol=1e-4)
+    assert deviation.shape == expected.shape
+    assert (encode_chunked(codec.encode, audio, 16, 0)[0] - expected).abs().max() > 1e-2  # its windows reach over edges
 
 
 def test_decoding_is_deterministic_and_does_not_depend_on_company(codec):

@@ -7,7 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from jam.vae.chunks import decode_chunked
+from jam.timing import FRAME_SAMPLES
+from jam.vae.chunks import decode_chunked, encode_chunked
 from jam.vae.stable_audio import StableAudioVAE
 
 NAME = "diffusion_pytorch_model.safetensors"
@@ -64,6 +65,26 @@ def test_no_sample_depends_on_a_frame_beyond_its_reach(vae):
 def test_chunks_of_the_released_sizes_equal_the_whole(vae):
     song = latents(150)
     torch.testing.assert_close(decode_chunked(vae.decode, song), vae.decode(song), rtol=0, atol=1e-5)
+
+
+def sound(frames: float) -> torch.Tensor:
+    return 0.3 * torch.randn(1, 2, round(frames * FRAME_SAMPLES), generator=torch.Generator().manual_seed(2))
+
+
+def test_no_latent_depends_on_a_sample_beyond_the_reach_of_the_encoder(vae):
+    samples = sound(17).requires_grad_()
+    vae.model.encode(samples).latent_dist.parameters[..., 8].sum().backward()
+    touched = samples.grad.abs().sum((0, 1)).nonzero()
+    assert vae.encoder_reach == 8
+    # 14885 samples on either side, by the sum of its convolutions: beyond seven frames and within eight
+    assert (touched.min(), touched.max()) == (8 * FRAME_SAMPLES - 14885, 9 * FRAME_SAMPLES - 1 + 14885)
+
+
+def test_chunks_encode_as_the_whole_to_the_very_ends(vae):
+    samples = sound(22.3)
+    for chunked, expected in zip(encode_chunked(vae.encode, samples, 20, 2 * vae.encoder_reach), vae.encode(samples), strict=True):
+        assert chunked.shape == (1, 23, 64)
+        torch.testing.assert_close(chunked, expected, rtol=0, atol=1e-5)
 
 
 def test_silence_is_one_latent_and_a_silent_song_is_made_of_it(vae):
