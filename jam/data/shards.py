@@ -118,11 +118,11 @@ def _samples(path: str) -> Iterator[Sample]:
             yield sample
 
 
-class _Header(tarfile.TarInfo):
+class Header(tarfile.TarInfo):
     """A header that is not damaged: tarfile itself takes most damage, and a missing end mark, for the end of the archive."""
 
     @classmethod
-    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> _Header:
+    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> Header:
         try:
             return super().fromtarfile(tarfile_)
         except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
@@ -133,7 +133,7 @@ class _Header(tarfile.TarInfo):
 
 def _members(stream: IO[bytes]) -> Iterator[tuple[str, bytes]]:
     """Names and contents of a tar's files, compressed or not. Raises tarfile.TarError where it is damaged or cut."""
-    with tarfile.open(fileobj=stream, mode="r|*", tarinfo=_Header) as archive:
+    with tarfile.open(fileobj=stream, mode="r|*", tarinfo=Header) as archive:
         for member in archive:
             content = archive.extractfile(member) if member.isreg() else None
             if content is not None:

@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 AUDIO = (".wav", ".flac", ".aiff", ".aif", ".ogg", ".mp3")  # of several files of a song the first of these is taken
 FASTEST = 1000.0  # beats a minute
+TABLES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")  # suffixes
 JAME = "declare-lab/JAME"
 
 KEYS: dict[str, tuple[str, ...]] = {
@@ -232,71 +233,80 @@ def _recorded(path: Path) -> dict[str, Any]:
 
 def _rows(path: Path) -> list[Any]:
     """What a benchmark file lists; a line of JSONL that is broken is its own ValueError."""
-    readers: dict[str, Callable[[Path], list[Any]]] = {
+    suffix = path.suffix.lower()
+    if suffix not in TABLES and not path.exists():
+        raise ValueError(f"{path}: no such benchmark; name a file, or a folder of audio with lyrics beside it")
+    if suffix not in TABLES:
+        raise ValueError(f"{path}: its suffix means no benchmark; give {', '.join(TABLES)}, or a folder of audio with lyrics beside it")
+    return rows_of(read_bytes(path, "benchmark"), str(path))
+
+
+def rows_of(content: bytes, where: str, kind: str = "benchmark") -> list[Any]:
+    """What a table that is `content` lists, by the suffix of `where`, one of `TABLES`; `kind` says in messages what it is.
+
+    A line of JSONL that is broken is its own ValueError. Raises ValueError for a table that is broken as a whole, and Absent for Parquet
+    where pyarrow is not installed.
+    """
+    suffix = where[where.rfind(".") :].lower()
+    if suffix == ".parquet":
+        return _of_parquet(content, where, kind)
+    readers: dict[str, Callable[[str, str], list[Any]]] = {
         ".jsonl": _of_jsonl,
         ".json": _of_json,
         ".csv": partial(_of_table, delimiter=","),
         ".tsv": partial(_of_table, delimiter="\t"),
-        ".parquet": _of_parquet,
     }
-    reader = readers.get(path.suffix.lower())
-    if reader is None and not path.exists():
-        raise ValueError(f"{path}: no such benchmark; name a file, or a folder of audio with lyrics beside it")
-    if reader is None:
-        raise ValueError(f"{path}: its suffix means no benchmark; give {', '.join(readers)}, or a folder of audio with lyrics beside it")
-    return reader(path)
+    return readers[suffix](_decoded(content, where, kind), where)
 
 
-def _text(path: Path) -> str:
+def _decoded(content: bytes, where: str | Path, kind: str = "benchmark") -> str:
     try:
-        return read_bytes(path, "benchmark").decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: byte {error.start} is not UTF-8; save the benchmark as UTF-8") from error
+        raise ValueError(f"{where}: byte {error.start} is not UTF-8; save the {kind} as UTF-8") from error
 
 
-def _of_json(path: Path) -> list[Any]:
-    listed = read_json(path, "benchmark", "a list of items")
+def _of_json(text: str, where: str) -> list[Any]:
+    listed = parse_json(text, where, "a list of items")
     if not isinstance(listed, list):
-        raise ValueError(f"{path}: holds {type(listed).__name__}; write a list of items")
+        raise ValueError(f"{where}: holds {type(listed).__name__}; write a list of items")
     return listed
 
 
-def _of_jsonl(path: Path) -> list[Any]:
+def _of_jsonl(text: str, where: str) -> list[Any]:
     """An item a line, or the error that reading the line gave."""
     found: list[Any] = []
-    for number, line in enumerate(_text(path).split("\n"), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
-            found.append(parse_json(line, f"{path}: item {len(found) + 1}, in line {number} of the file", "an object"))
+            found.append(parse_json(line, f"{where}: item {len(found) + 1}, in line {number} of the file", "an object"))
         except ValueError as error:
             found.append(error)
     return found
 
 
-def _of_table(path: Path, delimiter: str) -> list[Any]:
+def _of_table(text: str, where: str, delimiter: str) -> list[Any]:
     """The rows of a table with a header; cells that are empty say nothing."""
-    text = _text(path)
     if not text.strip():
-        raise ValueError(f"{path}: is empty; write a header and an item a row")
+        raise ValueError(f"{where}: is empty; write a header and an item a row")
     try:
         rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restkey="", strict=True))
     except csv.Error as error:
-        raise ValueError(f"{path}: not a table that can be read ({error}); close its quotes, and write an item a row") from error
+        raise ValueError(f"{where}: not a table that can be read ({error}); close its quotes, and write an item a row") from error
     return [{key.strip(): value for key, value in row.items() if key and isinstance(value, str) and value.strip()} for row in rows]
 
 
-def _of_parquet(path: Path) -> list[Any]:
+def _of_parquet(content: bytes, where: str, kind: str) -> list[Any]:
     try:
         import pyarrow
         from pyarrow import parquet
     except ImportError as error:
-        raise Absent(f"{path}: not read, as pyarrow is not installed; pip install pyarrow, or save the benchmark as .jsonl") from error
-    content = read_bytes(path, "benchmark")
+        raise Absent(f"{where}: not read, as pyarrow is not installed; pip install pyarrow, or save the {kind} as .jsonl") from error
     try:
         return parquet.read_table(io.BytesIO(content)).to_pylist()
     except (OSError, pyarrow.ArrowException) as error:
-        raise ValueError(f"{path}: not Parquet that can be read ({str(error).splitlines()[0]}); save it again, or as .jsonl") from error
+        raise ValueError(f"{where}: not Parquet that can be read ({str(error).splitlines()[0]}); save it again, or as .jsonl") from error
 
 
 def _tell_unknown(path: Path, rows: Sequence[Any]) -> None:
@@ -309,7 +319,7 @@ def _tell_unknown(path: Path, rows: Sequence[Any]) -> None:
 
 def _tables(folder: Path) -> Iterator[tuple[Path, list[Any]]]:
     """The tables of a dataset that have lyrics: all of the first kind of file that has any."""
-    for suffix in (".jsonl", ".json", ".csv", ".tsv", ".parquet"):
+    for suffix in TABLES:
         found = False
         for path in sorted(folder.rglob(f"*{suffix}")):
             hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
@@ -327,18 +337,18 @@ def _is_list(path: Path) -> bool:
 
 
 def _has_lyrics(row: Mapping[str, Any]) -> bool:
-    return any(_found(row, ALIASES[key]) is not None for key in ("lyrics", "lrc_path"))
+    return any(value_of(row, ALIASES[key]) is not None for key in ("lyrics", "lrc_path"))
 
 
 def _own_name(row: Mapping[str, Any], place: int) -> str:
     """A name for a song of a dataset, fit for a file."""
-    named = _found(row, ALIASES["id"])
-    file = _path_in(_found(row, ALIASES["reference"]))
+    named = value_of(row, ALIASES["id"])
+    file = _path_in(value_of(row, ALIASES["reference"]))
     text = str(named) if isinstance(named, str | int) else Path(file).stem if file else ""
     return re.sub(r"[^\w-]+", "-", text).strip("-")[: LONGEST_ID // 4] or f"song-{place + 1:04d}"
 
 
-def _found(row: Mapping[str, Any], names: Sequence[str]) -> Any:
+def value_of(row: Mapping[str, Any], names: Sequence[str]) -> Any:
     """The first of the columns `names` that says anything, whatever its case; None where none does."""
     plain = {str(key).strip().lower().replace(" ", "_").replace("-", "_"): value for key, value in row.items()}
     return next((plain[name] for name in names if not _is_nothing(plain.get(name))), None)
@@ -368,7 +378,7 @@ def _item(row: Any, where: str, folder: Path, names: Mapping[str, Sequence[str]]
         return Unread(place, str(row))
     if not isinstance(row, Mapping):
         return Unread(place, f"{where}: is {type(row).__name__}; write an object with id and lyrics")
-    values = {key: _found(row, named) for key, named in names.items()}
+    values = {key: value_of(row, named) for key, named in names.items()}
     try:
         name = name_of(values["id"], "item")
     except ValueError as error:
@@ -428,7 +438,7 @@ def _description(values: Mapping[str, Any], folder: Path) -> str | None:
     if isinstance(text, list) and all(isinstance(tag, str) for tag in text):
         text = ", ".join(text)
     if text is None and (file := _file(values, "prompt_path", folder)) is not None:
-        text = _text(file)
+        text = _decoded(read_bytes(file, "benchmark"), file)
     if text is not None and not isinstance(text, str):
         raise ValueError(f"'style' is {shown(text)}; write the style's description in quotes")
     return " ".join(text.split()) or None if text else None
