@@ -6,6 +6,8 @@ so a word's end is where its last letter began. Knows no lyrics, but how a word 
 
 import json
 import math
+from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -36,20 +38,29 @@ class Hearer:
     name = "ctc"
 
     def __init__(
-        self, model: Any, vocabulary: dict[str, int], scaled: bool = True, window: float = WINDOW, context: float = CONTEXT
+        self,
+        model: Any,
+        vocabulary: dict[str, int],
+        scaled: bool = True,
+        window: float = WINDOW,
+        context: float = CONTEXT,
+        batch: int = 1,
     ) -> None:
-        """`scaled`: the network was taught sound of no offset and unit variance. ValueError where a window has no room but context."""
+        """`scaled`: the network was taught sound of no offset and unit variance; `batch` windows of one length are heard at once.
+
+        ValueError where a window has no room but context.
+        """
         if window < 3 * context:
             raise ValueError(
                 f"a window of {window:g} s has no room for {context:g} s of context at both ends; take at least {3 * context:g} s"
             )
-        self.model, self.vocabulary, self.scaled = model.eval(), vocabulary, scaled
+        self.model, self.vocabulary, self.scaled, self.batch = model.eval(), vocabulary, scaled, batch
         self.stride = math.prod(model.config.conv_stride)  # samples
         self.reach = _reach(model.config.conv_kernel, model.config.conv_stride)
         self._window, self._context = round(window * RATE / self.stride), round(context * RATE / self.stride)
 
     @classmethod
-    def load(cls, source: str | Path | Asset = WAV2VEC2, device: str | torch.device = "cpu") -> "Hearer":
+    def load(cls, source: str | Path | Asset = WAV2VEC2, device: str | torch.device = "cpu", batch: int = 1) -> "Hearer":
         """The network of a folder as `save_pretrained` writes it (config.json, model.safetensors, vocab.json), or of the hub.
 
         Raises Absent, one line, where it is not to be had; ValueError for a folder that holds something else.
@@ -65,7 +76,7 @@ class Hearer:
             raise ValueError(f"{folder}: not a CTC network that can be read ({reason}); give config.json and model.safetensors") from error
         if max(vocabulary.values()) >= model.config.vocab_size:
             raise ValueError(f"{folder}: vocab.json has code {max(vocabulary.values())}, but the network {model.config.vocab_size} tokens")
-        return cls(model.to(device), vocabulary, _is_scaled(folder / "preprocessor_config.json"))
+        return cls(model.to(device), vocabulary, _is_scaled(folder / "preprocessor_config.json"), batch=batch)
 
     @torch.no_grad()
     def hear(self, samples: Tensor, rate: int) -> Emissions:
@@ -75,7 +86,7 @@ class Hearer:
             mono = (mono - mono.mean()) / (mono.var(unbiased=False) + 1e-7).sqrt() if len(mono) else mono
         frames = max(1, math.ceil((len(mono) - self.reach) / self.stride) + 1)
         mono = torch.nn.functional.pad(mono, (0, max(0, (frames - 1) * self.stride + self.reach - len(mono))))
-        scores = np.concatenate([self._part(mono, first, last, frames) for first, last in self._cores(frames)])
+        scores = np.concatenate([part for cores in self._alike(frames) for part in self._parts(mono, cores, frames)])
         blank, silence = self.model.config.pad_token_id, self.vocabulary.get(DELIMITER)
         return Emissions(scores, self.stride / RATE, self.reach / 2 / RATE, blank=blank, silence=silence)
 
@@ -102,12 +113,23 @@ class Hearer:
         step = self._window - 2 * self._context
         return [(first, min(first + step, frames)) for first in range(0, frames, step)]
 
-    def _part(self, mono: Tensor, first: int, last: int, frames: int) -> np.ndarray:
-        """Scores of frames first ... last - 1, heard with what stands around them, (last - first, K)."""
-        low, high = max(0, first - self._context), min(frames, last + self._context)
-        heard = mono[low * self.stride : (high - 1) * self.stride + self.reach]
-        logits = self.model(heard[None].to(self.model.device)).logits[0]  # (high - low, K)
-        return logits[first - low : last - low].float().log_softmax(-1).cpu().numpy()
+    def _alike(self, frames: int) -> Iterator[list[tuple[int, int]]]:
+        """The cores in order, those together whose windows are of one length, at most `batch`."""
+        for _, alike in groupby(self._cores(frames), lambda core: np.diff(self._around(core, frames))[0]):
+            cores = list(alike)
+            yield from (cores[place : place + self.batch] for place in range(0, len(cores), self.batch))
+
+    def _around(self, core: tuple[int, int], frames: int) -> tuple[int, int]:
+        """The frames that are heard for a core: it and what stands around it."""
+        return max(0, core[0] - self._context), min(frames, core[1] + self._context)
+
+    def _parts(self, mono: Tensor, cores: list[tuple[int, int]], frames: int) -> Iterator[np.ndarray]:
+        """Scores of each core's frames, (last - first, K), their windows heard at once."""
+        windows = [self._around(core, frames) for core in cores]
+        heard = torch.stack([mono[low * self.stride : (high - 1) * self.stride + self.reach] for low, high in windows])
+        logits = self.model(heard.to(self.model.device)).logits  # (B, high - low, K)
+        for (first, last), (low, _), row in zip(cores, windows, logits, strict=True):
+            yield row[first - low : last - low].float().log_softmax(-1).cpu().numpy()
 
 
 def _reach(kernels: list[int], strides: list[int]) -> int:

@@ -76,6 +76,17 @@ def test_windows_that_overlap_enough_equal_the_whole(folder: Path, seconds: floa
     np.testing.assert_allclose(parts, whole, atol=2e-5)
 
 
+@pytest.mark.parametrize("batch", [2, 3, 16])
+def test_windows_heard_at_once_equal_windows_heard_one_by_one(folder: Path, batch: int) -> None:
+    network = Hearer.load(folder)
+    one_by_one = Hearer(network.model, VOCABULARY, window=3.0, context=0.5).hear(sound(13.3), RATE).scores
+    seen: list[int] = []
+    network.model.register_forward_hook(lambda _, given, __: seen.append(len(given[0])))
+    together = Hearer(network.model, VOCABULARY, window=3.0, context=0.5, batch=batch).hear(sound(13.3), RATE).scores
+    np.testing.assert_allclose(together, one_by_one, atol=1e-5)
+    assert max(seen) == min(batch, 5) and sum(seen) == 7  # the first and the last have no neighbour on one side
+
+
 def test_windows_without_context_do_not(folder: Path) -> None:
     network = Hearer.load(folder)
     bare = Hearer(network.model, VOCABULARY, window=3.0, context=0.0).hear(sound(9.0), RATE).scores
