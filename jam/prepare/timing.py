@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,18 +20,28 @@ from torch import Tensor
 from jam import assets
 from jam.eval.alignment import Alignment, Emissions, Found, align
 from jam.eval.asked import Text, text_of
-from jam.eval.judge import Judge
+from jam.eval.judge import SOUNDS, Judge
 from jam.lyrics.phonemes import LANGUAGE, Phonemizer
 from jam.lyrics.sheet import Sheet
 from jam.lyrics.words import Word
+from jam.prepare import search
+from jam.prepare.forced import forced
 from jam.prepare.records import SungWord, Timing
+from jam.prepare.search import Window
 from jam.timing import SAMPLE_RATE
 
 log = logging.getLogger(__name__)
 
 METHODS = ("auto", "given", "align", "transcribe")
 ALIGNERS = ("judge", "ctc")
+SEARCHES = ("viterbi", "forced_align")
 FAR = 1.0  # seconds from its given start from which on a word that is heard counts as another
+AROUND = 2.0  # seconds beside a line's own times in which its words are looked for
+ENOUGH = 0.5  # share of the words that a line's times must let find, lest they are wrong
+
+VOWELS = SOUNDS[1:16]
+FAMILIES = ("m n ŋ", "p b t d k ɡ", "f θ s z ʃ ʒ v ð", "tʃ dʒ ʃ ʒ", "l ɹ w j")
+"""Sounds that the judge takes for one another, and that voices and dictionaries exchange."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,8 @@ class TimingSettings:
     aligner: str = "judge"  # judge (taught with synthetic voices alone) | ctc (a network of the hub)
     judge_path: str | None = None  # null: the embedded one
     ctc_path: str | None = None  # a folder of a transformers CTC model; null: the hub or its cache
+    search: str | None = None  # viterbi | forced_align (of torchaudio, for ctc alone); null: forced_align for ctc, else viterbi
+    batch: int = 4  # windows of 30 s that a CTC network hears at once
     verify: bool = True  # times that are given are listened to as well
     language: str | None = None  # of songs that name none; null: English
 
@@ -48,15 +61,22 @@ class TimingSettings:
         for name, known in (("method", METHODS), ("aligner", ALIGNERS)):
             if getattr(self, name) not in known:
                 raise ValueError(f"timing.{name} is {getattr(self, name)!r}; choose of {', '.join(known)}")
+        if self.search not in (None, *SEARCHES):
+            raise ValueError(f"timing.search is {self.search!r}; choose of {', '.join(SEARCHES)}, or null")
+        if self.search == "forced_align" and self.aligner != "ctc":
+            raise ValueError("timing.search is forced_align, which needs a CTC network; set timing.aligner to ctc, or search to null")
+        if self.batch < 1:
+            raise ValueError(f"timing.batch is {self.batch}; give a number of windows from 1")
 
 
 @dataclass(frozen=True)
 class Aligner:
-    """What hears samples at a rate in Hz, how it spells a word in its tokens, and the SHA-256 of its weights."""
+    """What hears samples at a rate in Hz, how it spells a word in its tokens, how it places words, and the SHA-256 of its weights."""
 
     name: str
     hear: Callable[[Tensor, int], Emissions]
     spell: Callable[[Word], list[int]]
+    place: Callable[[Emissions, Sequence[Sequence[int]], Sequence[Window | None] | None], Alignment]
     digest: str
 
 
@@ -74,7 +94,8 @@ class Timer:
     @property
     def identity(self) -> str:
         """SHA-256 of the settings and weights that decide the outcome; the phonemizer and the song come on top of it."""
-        told = json.dumps([asdict(self.settings), self.aligner.digest], sort_keys=True)
+        said = {name: value for name, value in asdict(self.settings).items() if not name.endswith("_path") and name != "batch"}
+        told = json.dumps([said, self.aligner.digest], sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()
 
     def time(self, samples: Tensor, sheet: Sheet | None, language: str | None = None, where: str = "lyrics") -> Timing:
@@ -114,12 +135,24 @@ class Timer:
         return Timing("given", self.aligner.name, checked, heard.extra, lag, error, text.language, text.remarks)
 
     def _aligned(self, samples: Tensor, text: Text) -> Timing:
-        heard = self._heard(samples, text)
+        heard, remarks = self._heard_in_lines(samples, text)
         words = tuple(_placed(word, found) for word, found in zip(self._words(text), heard.words, strict=True))
-        return Timing("aligned", self.aligner.name, words, heard.extra, language=text.language, remarks=text.remarks)
+        return Timing("aligned", self.aligner.name, words, heard.extra, language=text.language, remarks=(*text.remarks, *remarks))
+
+    def _heard_in_lines(self, samples: Tensor, text: Text) -> tuple[Alignment, tuple[str, ...]]:
+        """Where the words are, each near its line's own times; where those let find too little, wherever they are, and a remark."""
+        emissions, spelled = self.aligner.hear(samples, SAMPLE_RATE), text.spelled(self.aligner.spell)
+        windows = _windows(text)
+        held = self.aligner.place(emissions, spelled, windows)
+        if windows is None or _share(held) >= ENOUGH:
+            return held, ()
+        free = self.aligner.place(emissions, spelled, None)
+        if _share(free) <= _share(held):
+            return held, ()
+        return free, (f"the times of its lines let find {_share(held):.0%} of the words, and {_share(free):.0%} are found without them",)
 
     def _heard(self, samples: Tensor, text: Text) -> Alignment:
-        return align(self.aligner.hear(samples, SAMPLE_RATE), text.spelled(self.aligner.spell))
+        return self.aligner.place(self.aligner.hear(samples, SAMPLE_RATE), text.spelled(self.aligner.spell), None)
 
     def _words(self, text: Text) -> list[SungWord]:
         """The words without times."""
@@ -147,14 +180,37 @@ def _checked(word: SungWord, found: Found | None) -> SungWord:
     return replace(word, confidence=None if found is None else found.confidence, is_found=near)
 
 
+def _windows(text: Text) -> list[Window | None] | None:
+    """When each word may be sung, by its line's own times; None where no line has any."""
+    found: list[Window | None] = []
+    for (low, high), window in zip(text.spans, text.windows, strict=True):
+        partly = any(text.is_timed[low:high]) and not all(text.is_timed[low:high])  # such a window ends with the last timed word
+        wide = None if window is None or partly else (window[0] - AROUND, window[1] + AROUND)
+        found += [wide] * (high - low)
+    return found if any(window is not None for window in found) else None
+
+
+def _share(heard: Alignment) -> float:
+    """Which share of the words was found."""
+    return sum(word is not None for word in heard.words) / max(1, len(heard.words))
+
+
 def _aligner(settings: TimingSettings, device: str | torch.device) -> Aligner:
     if settings.aligner == "judge":
         judge = Judge.load(settings.judge_path or assets.BUNDLE, device)
-        return Aligner("judge", judge.hear, judge.spell, digest_of(judge.net))
+        sounds = search.sounds_of(SOUNDS, VOWELS, [family.split() for family in FAMILIES])
+        return Aligner("judge", judge.hear, judge.spell, partial(search.place, sounds), digest_of(judge.net))
     from jam.eval import ctc
 
-    hearer = ctc.Hearer.load(settings.ctc_path or ctc.WAV2VEC2, device)
-    return Aligner("ctc", hearer.hear, lambda word: hearer.spell(word.word, word.language), digest_of(hearer.model))
+    hearer = ctc.Hearer.load(settings.ctc_path or ctc.WAV2VEC2, device, settings.batch)
+    place = align if settings.search == "viterbi" else forced
+    return Aligner(
+        "ctc",
+        hearer.hear,
+        lambda word: hearer.spell(word.word, word.language),
+        lambda emissions, words, _: place(emissions, words),
+        digest_of(hearer.model),
+    )
 
 
 def digest_of(network: Any) -> str:
@@ -165,7 +221,3 @@ def digest_of(network: Any) -> str:
         found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return found.hexdigest()
 
-
-def sung(words: Sequence[SungWord]) -> list[SungWord]:
-    """The words that have times and were found."""
-    return [word for word in words if word.is_found and word.start is not None]
