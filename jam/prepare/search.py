@@ -122,26 +122,35 @@ def _trace(emissions: Emissions, graph: _Graph) -> np.ndarray:
 
     A state that is entered is paid for its least frames at once, from running sums: the path before it ended so many frames ago.
     """
-    sums, least = _sums(emissions), graph.least
-    depth, states = int(least.max()) + 1, np.arange(len(graph.codes))
-    past = np.full((depth, len(states)), FORBIDDEN)  # the last frames' best
-    one_before, is_held = np.maximum(states - 1, 0), bool((graph.first > 0).any() or (graph.last < len(emissions.scores)).any())
-    ways = np.zeros((len(emissions.scores), 2, -(-len(states) // 8)), np.uint8)  # entered?, by the jump?
+    depth, count = int(graph.least.max()) + 1, len(graph.codes)
+    sums, shortest, columns = _sums(emissions, depth), _shortest(graph, emissions.scores.shape[1]), np.arange(emissions.scores.shape[1] + 1)
+    past = np.full((depth, count), FORBIDDEN)  # the last frames' best
+    rows = [(phase - graph.least) % depth * count for phase in range(depth)]  # where a state's frame before its least ones is
+    one_before = np.maximum(np.arange(count) - 1, 0)
+    near_at, far_at = [row + one_before for row in rows], [row + graph.jump for row in rows]
+    is_held = bool((graph.first > 0).any() or (graph.last < len(emissions.scores)).any())
+    ways = np.zeros((len(emissions.scores), 2, -(-count // 8)), np.uint8)  # entered?, by the jump?
     for index in range(len(emissions.scores)):
-        row = sums[index + 1]
-        held = past[(index - 1) % depth] + (row - sums[index])[graph.codes]
-        since = index - least
-        paid = row[graph.codes] - sums[np.maximum(since + 1, 0), graph.codes]
-        ago = since % depth
-        near, far = past[ago, one_before] - graph.before, past[ago, graph.jump] - graph.leap
-        entered = np.where(since == -1, -graph.begin, np.maximum(near, far)) + paid
-        entered[since < -1] = FORBIDDEN
+        now = sums[depth + index + 1]
+        held = past[(index - 1) % depth] + (now - sums[depth + index])[graph.codes]
+        near, far = past.take(near_at[index % depth]) - graph.before, past.take(far_at[index % depth]) - graph.leap
+        came = np.maximum(near, far)
+        if index < depth:
+            came = np.where(graph.least == index + 1, -graph.begin, came)
+        entered = came + (now - sums[depth + index + 1 - shortest, columns])[graph.codes]
+        ways[index, 0], ways[index, 1] = np.packbits(entered > held), np.packbits(far > near)
         best = np.maximum(held, entered)
         if is_held:
-            best[(since + 1 < graph.first) & (entered > held) | (index > graph.last)] = FORBIDDEN
-        ways[index, 0], ways[index, 1] = np.packbits(entered > held), np.packbits(far > near)
-        past[index % depth] = best.clip(FORBIDDEN)
+            best[(index - graph.least + 1 < graph.first) & (entered > held) | (index > graph.last)] = FORBIDDEN
+        past[index % depth] = best
     return _back(ways, graph, int((best - graph.finish).argmax()))
+
+
+def _shortest(graph: _Graph, gap: int) -> np.ndarray:
+    """How many frames each sound of the graph lasts at least, and a gap, (K + 1,); 1 for sounds that it lacks."""
+    found = np.ones(gap + 1, np.int64)
+    found[np.where(graph.codes < 0, gap, graph.codes)] = graph.least
+    return found
 
 
 def _back(ways: np.ndarray, graph: _Graph, state: int) -> np.ndarray:
@@ -163,12 +172,18 @@ def _bit(row: np.ndarray, place: int) -> bool:
     return bool(row[place >> 3] >> (7 - (place & 7)) & 1)
 
 
-def _sums(emissions: Emissions) -> np.ndarray:
-    """Running sums (F + 1, K + 1) of the scores of each sound, and of a gap: silence, or any sound at a price."""
+def _sums(emissions: Emissions, depth: int) -> np.ndarray:
+    """Running sums (depth + F + 1, K + 1) of the scores of each sound, and of a gap: silence, or any sound at a price.
+
+    The first `depth` rows stand for what is before the song: nothing can have begun there.
+    """
     scores = emissions.scores.astype(np.float64)
     other = scores.max(1) - EXTRA_PRICE
     gap = other if emissions.silence is None else np.maximum(other, scores[:, emissions.silence])
-    return np.concatenate([np.zeros((1, scores.shape[1] + 1)), np.cumsum(np.concatenate([scores, gap[:, None]], 1), 0)])
+    columns = np.concatenate([scores, gap[:, None]], 1)
+    before = np.full((depth + 1, columns.shape[1]), -FORBIDDEN)
+    before[depth] = 0.0
+    return np.concatenate([before, np.cumsum(columns, 0)])
 
 
 def _found(emissions: Emissions, graph: _Graph, path: np.ndarray, number: int) -> Found | None:
