@@ -337,18 +337,18 @@ def _is_list(path: Path) -> bool:
 
 
 def _has_lyrics(row: Mapping[str, Any]) -> bool:
-    return any(value_of(row, ALIASES[key]) is not None for key in ("lyrics", "lrc_path"))
+    return any(_found(row, ALIASES[key]) is not None for key in ("lyrics", "lrc_path"))
 
 
 def _own_name(row: Mapping[str, Any], place: int) -> str:
     """A name for a song of a dataset, fit for a file."""
-    named = value_of(row, ALIASES["id"])
-    file = _path_in(value_of(row, ALIASES["reference"]))
+    named = _found(row, ALIASES["id"])
+    file = _path_in(_found(row, ALIASES["reference"]))
     text = str(named) if isinstance(named, str | int) else Path(file).stem if file else ""
     return re.sub(r"[^\w-]+", "-", text).strip("-")[: LONGEST_ID // 4] or f"song-{place + 1:04d}"
 
 
-def value_of(row: Mapping[str, Any], names: Sequence[str]) -> Any:
+def _found(row: Mapping[str, Any], names: Sequence[str]) -> Any:
     """The first of the columns `names` that says anything, whatever its case; None where none does."""
     plain = {str(key).strip().lower().replace(" ", "_").replace("-", "_"): value for key, value in row.items()}
     return next((plain[name] for name in names if not _is_nothing(plain.get(name))), None)
@@ -378,7 +378,7 @@ def _item(row: Any, where: str, folder: Path, names: Mapping[str, Sequence[str]]
         return Unread(place, str(row))
     if not isinstance(row, Mapping):
         return Unread(place, f"{where}: is {type(row).__name__}; write an object with id and lyrics")
-    values = {key: value_of(row, named) for key, named in names.items()}
+    values = {key: _found(row, named) for key, named in names.items()}
     try:
         name = name_of(values["id"], "item")
     except ValueError as error:

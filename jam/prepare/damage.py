@@ -154,7 +154,7 @@ def _frames(content: bytes, place: int) -> Iterator[tuple[int, _Frame]]:
 def _next(content: bytes, place: int, kind: tuple[int, int, int] | None) -> int | None:
     """Where the stream goes on: the next frame after which another one follows."""
     last = min(len(content), place + RESYNC)
-    while 0 <= (place := content.find(b"\xff", place, last)):
+    while (place := content.find(b"\xff", place, last)) >= 0:
         frame = _frame(content, place)
         if frame is not None and (kind is None or frame.kind == kind) and _goes_on(content, place, frame):
             return place

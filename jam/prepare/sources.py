@@ -10,16 +10,20 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import re
+import tarfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from jam.eval.benchmark import AUDIO
+from jam.data.shards import Header, shard_paths
+from jam.eval.benchmark import AUDIO, TABLES, rows_of
 from jam.lyrics.formats import timed_json
 from jam.lyrics.formats.detection import SUFFIXES
+from jam.manifest import shown
 from jam.prepare import places
 from jam.prepare.records import Blob, Track, Unread
 
@@ -28,9 +32,34 @@ log = logging.getLogger(__name__)
 KINDS = (*AUDIO, ".oga", ".opus", ".w64", ".rf64", ".caf", ".au", ".m4a", ".mp4", ".aac", ".wma", ".webm", ".mka", ".ape", ".wv")
 """Suffixes of audio; of several files of a song the first of these is taken."""
 
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "id": ("id", "track_id", "song_id", "uuid"),
+    "audio": ("audio", "audio_path", "audio_file", "file_name", "filename", "file", "path"),
+    "lyrics": ("lyrics", "lyric", "text"),
+    "lyrics_path": ("lrc_path", "lyrics_path", "lyric_path", "lrc_file", "lyrics_file"),
+    "license": ("license", "licence"),
+    "source": ("source", "url", "attribution"),
+    "language": ("language", "lang"),
+    "tags": ("tags", "tag", "genre", "genres"),
+    "prompts": ("prompts", "prompt", "caption", "description"),
+    "split": ("split",),
+    "instrumental": ("instrumental",),
+}
+"""What is said of a song, each with the names that its column may have; case, spaces and dashes do not matter."""
+
 LONGEST = 96  # signs of an id: with a suffix it fits into the header of a tar
+METADATA = ("metadata.jsonl", "metadata.csv", "metadata.tsv")
 SPLITS = {"train": "train", "training": "train", "valid": "valid", "validation": "valid", "val": "valid", "dev": "valid"}
 TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+PACKED = re.compile(r"\.(tar(\.\w+)?|tgz|tbz2|txz)$", re.IGNORECASE)
+COMPRESSED = {
+    b"\x1f\x8b": "gunzip",
+    b"BZh": "bunzip2",
+    b"\xfd7zXZ": "unxz",
+    b"(\xb5/\xfd": "unzstd",
+}  # magic: tool
+
+_Read = Callable[[Blob, str], bytes]
 
 
 @dataclass(frozen=True)
@@ -38,11 +67,12 @@ class _Draft:
     """A song as it was found: where it stands, what its path says, and the values that were given, by `COLUMNS`' keys."""
 
     where: str
-    path: str  # names it among all songs of the input, wherever that lies
+    path: str  # without a suffix: it names the song
     audio: Blob | None = None
     lyrics: Blob | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
     problem: str | None = None
+    shard: str = ""  # the tar in which it lies, as two may have the same path in them
 
 
 def tracks(
@@ -58,64 +88,234 @@ def tracks(
 
     `license`, `source_name`, `language` and `tags` hold for songs of which nothing else is said. A song without a `split` is of `valid`
     where the hash of `seed` and its id falls below `valid_share`, whatever other songs there are. Raises ValueError, in one line, for a
-    source that is missing, broken as a whole or empty.
+    source that is missing, broken as a whole or empty, and what `jam.eval.benchmark.rows_of` raises.
     """
     drafts = list(_drafts(source))
     if not drafts:
         raise ValueError(f"{source}: holds no audio ({', '.join(kind[1:] for kind in KINDS)}); name a folder, a manifest or tars of songs")
-    usual = {"license": license, "source": source_name, "language": language, "tags": list(tags) or None}
-    usual = {key: value for key, value in usual.items() if value is not None}
-    named = _named([replace(draft, values=usual | draft.values) for draft in drafts])
+    given = {"license": license, "source": source_name, "language": language, "tags": list(tags) or None}
+    usual = {key: value for key, value in given.items() if value is not None}
+    named = _named([replace(draft, values={**usual, **draft.values}) for draft in drafts])
     found = [_track(name, draft, valid_share, seed) for name, draft in named]
     return sorted(_distinct(found), key=lambda song: (song.id, song.where))
 
 
 def _drafts(source: str) -> Iterator[_Draft]:
     """The songs of a source."""
-    yield from _of_folder(source)
+    if "::" in source or PACKED.search(source):
+        for path in shard_paths(source):
+            yield from _of_tar(path)
+    elif source.lower().endswith(TABLES) and not places.is_folder(source):
+        yield from _of_manifest(source)
+    elif places.is_folder(source):
+        yield from _of_folder(source)
+    else:
+        raise ValueError(f"{source}: no such folder; name a folder of songs, a manifest ({', '.join(TABLES)}), or tars of WebDataset")
 
 
 def _of_folder(folder: str) -> Iterator[_Draft]:
     """The songs of a folder and the folders in it."""
     names = [places.within(folder, path) for path in places.listed(folder)]
-    songs, beside = _gathered(names)
+    tables = [name for name in names if name.rpartition("/")[2].lower() in METADATA]
+    songs, beside = _gathered(name for name in names if name not in tables and not PACKED.search(name))
+    said = _told_of(folder, tables, songs)
     for stem, audio in songs.items():
         where = places.join(folder, audio)
-        blobs = {suffix: Blob(places.join(folder, name), PurePosixPath(name).name) for suffix, name in beside.get(stem, {}).items()}
-        yield _with_sidecars(_Draft(where, stem, Blob(where, PurePosixPath(audio).name)), blobs, places.read_blob)
+        draft = replace(said.pop(stem, _Draft(where, stem)), where=where, path=stem, audio=_blob(where))
+        blobs = {suffix: _blob(places.join(folder, name)) for suffix, name in beside.get(stem, {}).items()}
+        yield _with_sidecars(draft, blobs, places.read_blob)
+    yield from said.values()
+    for name in names:
+        if PACKED.search(name):
+            yield from _of_tar(places.join(folder, name))
 
 
-def _gathered(names: Iterable[str]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+def _told_of(folder: str, tables: Sequence[str], songs: Mapping[str, str]) -> dict[str, _Draft]:
+    """What metadata tables say of the songs of a folder, by their paths; and what is wrong with rows, by where they stand."""
+    found: dict[str, _Draft] = {}
+    for table in tables:
+        for draft in _rows(places.join(folder, table)):
+            stem = _split(str(PurePosixPath(table).parent / str(draft.values.get("audio"))))[0]
+            if draft.problem is None and (stem not in songs or stem in found):
+                problem = "is named before in the table" if stem in found else "no such audio in the folder"
+                draft = replace(draft, problem=f"{draft.where}: {shown(draft.values.get('audio'))}: {problem}; mend the row")
+            found[stem if draft.problem is None else draft.where] = draft
+    return found
+
+
+def _of_manifest(path: str) -> Iterator[_Draft]:
+    """The songs of a manifest."""
+    folder = path.rpartition("/")[0] or "."
+    for draft in _rows(path):
+        audio = draft.values.get("audio")
+        if draft.problem is not None:
+            yield draft
+        elif not isinstance(audio, str):
+            yield replace(draft, problem=f"{draft.where}: has no 'audio'; write the path of the song")
+        elif (found := _located(audio, folder)) is None:
+            yield replace(draft, problem=f"{draft.where}: {shown(audio)}: no such audio, neither from here nor beside the manifest")
+        else:
+            yield replace(draft, path=_split(_plain_path(audio, folder))[0], audio=_blob(found))
+
+
+def _plain_path(audio: str, folder: str) -> str:
+    """A path that tells nothing of the machine."""
+    if not audio.startswith("/") and not places.is_remote(audio):
+        return audio
+    return audio[len(folder) + 1 :] if audio.startswith(f"{folder}/") else PurePosixPath(audio).name
+
+
+def _located(path: str, folder: str) -> str | None:
+    """The file that `path` means, from the working folder or from `folder`; what lies in an object store is not looked for."""
+    if places.is_remote(path):
+        return path
+    if places.is_remote(folder):
+        return places.join(folder, path)
+    candidates = (str(Path(path).expanduser()), places.join(folder, path))
+    return next((candidate for candidate in candidates if "\0" not in candidate and Path(candidate).is_file()), None)
+
+
+def _rows(path: str) -> Iterator[_Draft]:
+    """The rows of a table, their values by `COLUMNS`' keys, with the lyrics' files that they name."""
+    rows = rows_of(places.read(path, "manifest"), path, "manifest")
+    if not rows:
+        raise ValueError(f"{path}: holds no songs; write at least one")
+    _tell_unknown(path, rows)
+    for number, row in enumerate(rows, start=1):
+        where = f"{path}: song {number}"
+        if isinstance(row, ValueError):
+            yield _Draft(where, f"song-{number}", problem=str(row))
+        elif not isinstance(row, Mapping):
+            yield _Draft(where, f"song-{number}", problem=f"{where}: is {type(row).__name__}; write an object with audio")
+        else:
+            yield _with_lyrics(_Draft(where, f"song-{number}", values=_values(row)), path.rpartition("/")[0] or ".")
+
+
+def _with_lyrics(draft: _Draft, folder: str) -> _Draft:
+    """The row with the file of lyrics that it names."""
+    written, path = draft.values.get("lyrics"), draft.values.get("lyrics_path")
+    if isinstance(written, str) and "\n" not in written and PurePosixPath(written.strip()).suffix.lower() in SUFFIXES:
+        path = path or written.strip()
+        written = None
+        draft = replace(draft, values={key: value for key, value in draft.values.items() if key != "lyrics"})
+    if path is None:
+        return draft
+    if written is not None:
+        return replace(draft, problem=f"{draft.where}: has both 'lyrics' and 'lyrics_path'; keep one")
+    found = _located(path, folder) if isinstance(path, str) else None
+    if found is None:
+        return replace(draft, problem=f"{draft.where}: {shown(path)}: no such lyrics file, neither from here nor beside the manifest")
+    return replace(draft, lyrics=_blob(found))
+
+
+def _values(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What a row says, by `COLUMNS`' keys."""
+    plain = {_plain(key): value for key, value in row.items() if not _is_nothing(value)}
+    found = {key: next((plain[name] for name in names if name in plain), None) for key, names in COLUMNS.items()}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _plain(key: object) -> str:
+    return str(key).strip().lower().replace(" ", "_").replace("-", "_")
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value)) or (isinstance(value, str) and not value.strip())
+
+
+def _tell_unknown(path: str, rows: Sequence[Any]) -> None:
+    """Warns of columns that nobody reads: they may be misspelled."""
+    known = {name for names in COLUMNS.values() for name in names}
+    unknown = dict.fromkeys(str(key) for row in rows if isinstance(row, Mapping) for key in row if _plain(key) not in known)
+    if unknown:
+        names = ", ".join(map(repr, list(unknown)[:8])) + (", ..." if len(unknown) > 8 else "")
+        log.warning("%s: not read: %s; known are %s", path, names, ", ".join(sorted(known)))
+
+
+def _of_tar(path: str) -> Iterator[_Draft]:
+    """The songs of a tar, by where they lie in it."""
+    shard = PurePosixPath(path).name
+    blobs, texts, problem = _indexed(path)
+    songs, beside = _gathered(blobs, is_tar=True)
+    for key in dict.fromkeys([*songs, *beside]):
+        where = f"{path}: {songs.get(key, key)}"
+        draft = _Draft(where, key, blobs[songs[key]] if key in songs else None, shard=shard)
+        found = {suffix: blobs[name] for suffix, name in beside.get(key, {}).items()}
+        yield _with_sidecars(draft, found, lambda blob, _: texts[blob.offset])
+    if problem is not None:
+        yield _Draft(path, shard, problem=f"{path}: {problem}", shard=shard)
+
+
+def _indexed(path: str) -> tuple[dict[str, Blob], dict[int | None, bytes], str | None]:
+    """The files of a tar by their names, what small texts hold by where they lie, and what is wrong with the tar."""
+    blobs: dict[str, Blob] = {}
+    texts: dict[int | None, bytes] = {}
+    if path.startswith("pipe:"):
+        return blobs, texts, "a command's output cannot be read twice; name files"
+    with places._told(path, "read"), places._open(path) as stream:
+        begin = stream.read(6)
+        tool = next((tool for magic, tool in COMPRESSED.items() if begin.startswith(magic)), None)
+        if tool is not None:
+            return blobs, texts, f"is compressed, so that no song in it can be found alone; unpack it with {tool}"
+        stream.seek(0)
+        try:
+            with tarfile.open(fileobj=stream, mode="r:", tarinfo=Header) as archive:
+                for member in archive:
+                    if member.isreg() and not _is_hidden(member.name):
+                        blobs[member.name] = Blob(path, PurePosixPath(member.name).name, member.offset_data, member.size)
+                        if member.name.lower().endswith((".json", ".prompt.txt")):
+                            texts[member.offset_data] = archive.extractfile(member).read()  # type: ignore[union-attr]
+                    archive.members = []  # type: ignore[attr-defined]
+        except tarfile.TarError as error:
+            reason = " ".join(str(error).split())[:80]
+            return blobs, texts, f"the tar is damaged after {len(blobs)} files ({reason}), the rest of it is lost; fetch it again"
+    return blobs, texts, None
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") and part != "." for part in name.split("/"))
+
+
+def _blob(path: str) -> Blob:
+    """A whole file."""
+    return Blob(path, PurePosixPath(path).name)
+
+
+def _gathered(names: Iterable[str], is_tar: bool = False) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
     """Of the names of files the best audio of each stem, and what lies beside, by stem and suffix."""
     songs: dict[str, str] = {}
     beside: dict[str, dict[str, str]] = defaultdict(dict)
     passed: list[str] = []
     for name in names:
-        stem, suffix = _split(name)
+        stem, suffix = _split(name, is_tar)
         if suffix not in KINDS:
             beside[stem][suffix] = name
         elif stem not in songs:
             songs[stem] = name
         else:
-            better, other = sorted((songs[stem], name), key=lambda each: KINDS.index(_split(each)[1]))
-            songs[stem] = better
+            songs[stem], other = sorted((songs[stem], name), key=lambda each: (KINDS.index(_split(each)[1]), each))
             passed.append(other)
     if passed:
-        log.warning("%d files of audio are not read, as a better kind of the same name is there, such as %s", len(passed), passed[0])
+        log.warning("%d files of audio are not read, as a better one of the same name is there, such as %s", len(passed), passed[0])
     return songs, beside
 
 
-def _split(name: str) -> tuple[str, str]:
-    """A name without its suffix, and the suffix; `.prompt.txt` is one."""
+def _split(name: str, is_tar: bool = False) -> tuple[str, str]:
+    """A name without its suffix, and the suffix; `.prompt.txt` is one. In a tar the name ends at its first dot, as WebDataset has it."""
     folder, slash, last = name.rpartition("/")
-    stem, _, suffix = last.rpartition(".")
+    stem, dot, suffix = last.rpartition(".")
+    if not dot:
+        stem, suffix = last, ""
     if suffix.lower() == "txt" and stem.lower().endswith(".prompt"):
         stem, suffix = stem[: -len(".prompt")], "prompt.txt"
-    return folder + slash + stem, f".{suffix.lower()}"
+    return folder + slash + (stem.partition(".")[0] if is_tar else stem), f".{suffix.lower()}"
 
 
-def _with_sidecars(draft: _Draft, beside: Mapping[str, Blob], read: Callable[[Blob, str], bytes]) -> _Draft:
+def _with_sidecars(draft: _Draft, beside: Mapping[str, Blob], read: _Read) -> _Draft:
     """The song with what lies beside it; what was given in a table goes before."""
+    if draft.audio is None:
+        kinds = ", ".join(beside)
+        return replace(draft, problem=f"{draft.where}: holds no audio (it has {kinds}); add it, or leave the song out")
     try:
         said, is_lyrics = _said(beside[".json"], read) if ".json" in beside else ({}, False)
         if ".prompt.txt" in beside:
@@ -123,10 +323,11 @@ def _with_sidecars(draft: _Draft, beside: Mapping[str, Blob], read: Callable[[Bl
     except ValueError as error:
         return replace(draft, problem=str(error))
     lyrics = next((beside[suffix] for suffix in SUFFIXES if suffix in beside and (suffix != ".json" or is_lyrics)), None)
-    return replace(draft, lyrics=draft.lyrics or lyrics, values=said | draft.values)
+    is_said = "lyrics" in draft.values or (lyrics is None and "lyrics" in said)
+    return replace(draft, lyrics=draft.lyrics or (None if is_said else lyrics), values=said | dict(draft.values))
 
 
-def _lines(blob: Blob, read: Callable[[Blob, str], bytes]) -> list[str]:
+def _lines(blob: Blob, read: _Read) -> list[str]:
     """The lines of a text that say something."""
     try:
         text = read(blob, "description").decode("utf-8-sig")
@@ -135,7 +336,7 @@ def _lines(blob: Blob, read: Callable[[Blob, str], bytes]) -> list[str]:
     return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
 
 
-def _said(blob: Blob, read: Callable[[Blob, str], bytes]) -> tuple[dict[str, Any], bool]:
+def _said(blob: Blob, read: _Read) -> tuple[dict[str, Any], bool]:
     """What a JSON file beside a song says of it, and whether it holds its words."""
     try:
         held = json.loads(read(blob, "JSON file").decode("utf-8-sig"))
@@ -144,15 +345,17 @@ def _said(blob: Blob, read: Callable[[Blob, str], bytes]) -> tuple[dict[str, Any
         raise ValueError(f"{blob.path}: {blob.name} is not JSON that can be read ({reason}); mend it") from error
     if not isinstance(held, dict):
         return {}, True
-    return dict(held), timed_json.holds_words(held)
+    is_lyrics = timed_json.holds_words(held)
+    unsaid = {"id", "audio", "lyrics_path"} | ({"lyrics"} if is_lyrics else set())  # the file's name says what it is beside
+    return {key: value for key, value in _values(held).items() if key not in unsaid}, is_lyrics
 
 
 def _named(drafts: Sequence[_Draft]) -> list[tuple[str, _Draft]]:
     """The drafts with their ids; songs whose paths would give one id all have a hash of their own path added."""
-    plain = [_fit(str(draft.values.get("id") or draft.path)) for draft in drafts]
-    counts = Counter(plain)
+    plain = [_fit(str(draft.values.get("id", draft.path))) for draft in drafts]
+    counts = Counter(name for name, draft in zip(plain, drafts, strict=True) if draft.problem is None)
     return [
-        (name if counts[name] == 1 or draft.values.get("id") else f"{name}-{_hash(draft.path)}", draft)
+        (f"{name}-{_hash(f'{draft.shard}/{draft.path}')}" if counts[name] > 1 and "id" not in draft.values else name, draft)
         for name, draft in zip(plain, drafts, strict=True)
     ]
 
@@ -182,14 +385,16 @@ def _distinct(found: Iterable[Track | Unread]) -> Iterator[Track | Unread]:
 
 def _track(name: str, draft: _Draft, valid_share: float, seed: int) -> Track | Unread:
     """The track of a draft, or what is wrong with it."""
-    if draft.problem is not None or draft.audio is None:
-        return Unread(name, draft.where, draft.problem or f"{draft.where}: holds no audio; add it, or leave the song out")
     given = draft.values
+    if draft.problem is not None:
+        return Unread(name, draft.where, draft.problem)
+    assert draft.audio is not None, draft.where
     try:
         return Track(
             name,
             draft.audio,
             draft.lyrics,
+            None if draft.lyrics is not None else _inline(given),
             license=_text(given, "license"),
             source=_text(given, "source"),
             language=_text(given, "language"),
@@ -203,13 +408,23 @@ def _track(name: str, draft: _Draft, valid_share: float, seed: int) -> Track | U
         return Unread(name, draft.where, f"{draft.where}: {error}")
 
 
+def _inline(given: Mapping[str, Any]) -> Any:
+    """Lyrics that stand in a table; lines of a list become a text."""
+    written = given.get("lyrics")
+    if isinstance(written, list) and written and all(isinstance(line, str) for line in written):
+        return "\n".join(written)
+    if written is not None and not isinstance(written, str | list | dict):
+        raise ValueError(f"'lyrics' is {shown(written)}; write the words, or [] for an instrumental")
+    return written
+
+
 def _text(given: Mapping[str, Any], key: str) -> str | None:
     """A value that is a text, on one line; None where nothing is said."""
     value = given.get(key)
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     if not isinstance(value, str):
-        raise ValueError(f"'{key}' is {str(value)[:60]!r}; write a text in quotes")
+        raise ValueError(f"'{key}' is {shown(value)}; write a text in quotes")
     return " ".join(value.split())
 
 
@@ -221,15 +436,15 @@ def _texts(given: Mapping[str, Any], key: str) -> tuple[str, ...]:
     if value is None:
         return ()
     if not isinstance(value, Sequence) or not all(isinstance(each, str) for each in value):
-        raise ValueError(f"'{key}' is {str(value)[:60]!r}; write a list of texts")
+        raise ValueError(f"'{key}' is {shown(value)}; write a list of texts")
     return tuple(dict.fromkeys(" ".join(each.split()) for each in value if each.strip()))
 
 
 def _truth(given: Mapping[str, Any], key: str) -> bool:
-    value = given.get(key)
-    found = value if isinstance(value, bool) else TRUTH.get(str(value).strip().lower()) if value is not None else False
+    """A value that is true or false; false where nothing is said."""
+    found = TRUTH.get(str(given.get(key, False)).strip().lower())
     if found is None:
-        raise ValueError(f"'{key}' is {str(value)[:60]!r}; write true or false")
+        raise ValueError(f"'{key}' is {shown(given[key])}; write true or false")
     return found
 
 
@@ -238,7 +453,7 @@ def _split_of(given: Mapping[str, Any], name: str, valid_share: float, seed: int
     value = _text(given, "split")
     if value is not None:
         if value.lower() not in SPLITS:
-            raise ValueError(f"'split' is {value[:60]!r}; write train or valid")
+            raise ValueError(f"'split' is {shown(value)}; write train or valid")
         return SPLITS[value.lower()]
     drawn = int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:8], "big") / 2**64
     return "valid" if drawn < valid_share else "train"
