@@ -34,6 +34,7 @@ COLOURS = {
 """By kind of section, as `jam.lyrics.sheet.KINDS` names them."""
 NO_SECTION = "#5b7fa8"
 ASKED, SUNG = "#3b7dd8", "#e07b1a"
+MISSED, BESIDE = "#c0271c", "#8a5fbf"
 HEARD_INCHES = 3.6
 
 HOP, WINDOW, MELS = 512, 2048, 96
@@ -96,6 +97,38 @@ def draw_heard(path: str | Path, samples: Tensor, asked: Sequence[Word], sung: S
     _lane(lower, sung, SUNG, 0.2, letter)
     joined = [((asked[a].start, 2.2), (sung[b].start, 1.0)) for a, b in _joined(asked, sung)]
     _add_lines(lower, joined)
+    return _write(path, figure)
+
+
+def draw_checked(
+    path: str | Path, samples: Tensor, found: Sequence[Word], missed: Sequence[Word], extra: Sequence[tuple[float, float]], title: str
+) -> Path:
+    """Writes the PNG of a song with its words below it: those found, and those that were not where they would have to be.
+
+    `extra` are stretches in which something else is sung. `samples` are (channels, N) at 44.1 kHz, times in seconds. Raises OSError as
+    `draw`.
+    """
+    from matplotlib.figure import Figure
+
+    seconds = max(samples.shape[-1] / SAMPLE_RATE, 1.0)
+    width = _width(seconds)
+    figure = Figure(figsize=(width, HEARD_INCHES), dpi=80)
+    left, across = 0.7 / width, 1 - 0.85 / width
+    upper = figure.add_axes((left, 0.43, across, 0.48))
+    extent = (0, samples.shape[-1] / SAMPLE_RATE, 0, MELS)
+    levels = mel_spectrogram(samples).numpy()
+    upper.imshow(levels, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=-RANGE_DB, vmax=0, interpolation="nearest")
+    upper.set(xlim=(0, seconds), xticks=[], yticks=[], facecolor="black")
+    upper.set_title(title, parse_math=False, loc="left", fontsize=10)
+    lower = figure.add_axes((left, 0.1, across, 0.32))
+    lower.set(xlim=(0, seconds), ylim=(0, 3.2), yticks=[2.6, 1.6, 0.6], yticklabels=["found", "not found", "others"])
+    lower.tick_params(labelsize=8, length=0)
+    for side in ("top", "left", "right"):
+        lower.spines[side].set_visible(False)
+    letter = seconds * 0.085 / (width * across)  # about as wide, in seconds
+    _lane(lower, found, ASKED, 2.2, letter)
+    _lane(lower, missed, MISSED, 1.2, letter)
+    lower.broken_barh([(start, end - start) for start, end in extra], (0.2, 0.8), color=BESIDE, alpha=0.5, linewidth=0)
     return _write(path, figure)
 
 

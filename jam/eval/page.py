@@ -5,16 +5,22 @@ It knows no measure and no evaluation. Everything that comes in as text is escap
 
 from __future__ import annotations
 
+import bisect
+import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from html import escape
+from typing import Any
 
 WIDTH, LEFT, RIGHT = 460, 112, 28  # units of a plot; left is room for names
 ROW, FOOT = 26, 24
 TICKS = 4
+BINS, OUTER = 40, 0.005  # of a histogram of counts: its bins, and the share at either end that its outermost bins gather
+MAP = 440  # units of a map's height
+COLOURS = 8  # that a map tells apart
 BELOW, ABOVE = "\u2193", "\u2191"  # arrows
 DASH = "\u2013"
 
@@ -44,10 +50,13 @@ article h3 { margin-top: 0; } article img { max-width: none; height: 260px; back
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr)); gap: 0.4rem 1.6rem; }
 figure { margin: 0.6rem 0; } figcaption { font-weight: 600; font-size: 0.92rem; } svg { width: 100%; height: auto; }
 svg text { fill: var(--ink); font: 12px system-ui, sans-serif; } svg .soft { fill: var(--soft); } svg .grid { stroke: var(--line); }
+.c4 { --c: var(--bad); } .c5 { --c: #1fa1a1; } .c6 { --c: #c9549b; } .c7 { --c: #8a8f3a; } .c8 { --c: var(--soft); }
 .c0 { --c: var(--c0); } .c1 { --c: var(--c1); } .c2 { --c: var(--c2); } .c3 { --c: var(--c3); }
 svg .dot { fill: var(--c); opacity: 0.45; } svg .bar { fill: var(--c); opacity: 0.5; } svg .mark { fill: var(--c); }
+svg .point { fill: var(--c); opacity: 0.75; } svg .frame { fill: none; stroke: var(--line); }
 svg .span { stroke: var(--c); stroke-width: 3; } svg .edge { stroke: var(--c); fill: none; stroke-width: 1.8; }
 del { background: var(--gone); text-decoration: line-through; } ins { background: var(--new); text-decoration: none; }
+mark { background: var(--gone); color: inherit; border-bottom: 2px solid var(--bad); }
 .lyrics { white-space: pre-wrap; margin: 0.2rem 0 0.6rem; }
 pre { overflow-x: auto; background: var(--panel); padding: 0.8rem; font-size: 0.85rem; }
 summary { cursor: pointer; color: var(--soft); }
@@ -155,6 +164,64 @@ def histogram(series: Mapping[str, Sequence[float]], step: float, reach: float, 
     return _svg(height, "".join(parts))
 
 
+def counts(series: Mapping[str, Sequence[float]], unit: str, height: int = 170) -> str:
+    """How many numbers lie in bins of a round width; what lies far out is in the outermost. The first series has bars, the others lines.
+
+    "" where there is no number.
+    """
+    known = {name: [value for value in numbers if math.isfinite(value)] for name, numbers in series.items()}
+    known = {name: numbers for name, numbers in known.items() if numbers}
+    if not known:
+        return ""
+    edges = _edges(sorted(value for numbers in known.values() for value in numbers))
+    scale, floor = _Scale.over(edges[0], edges[-1]), height - FOOT
+    binned = {name: _counted(numbers, edges) for name, numbers in known.items()}
+    top = max(max(each) for each in binned.values())
+    parts = [scale.drawn(floor, unit), f'<text class="soft" x="{WIDTH - RIGHT}" y="10" text-anchor="end">at most {top}</text>']
+    for place, (name, each) in enumerate(binned.items()):
+        heights = [
+            (scale(low), scale(high), floor - (floor - 16) * count / top)
+            for low, high, count in zip(edges[:-1], edges[1:], each, strict=True)
+        ]
+        colour = "c4" if place else "c0"
+        parts.append(f'<g class="{colour}">{_outline(heights, floor) if place else _told_bars(heights, floor, edges, each)}')
+        parts.append(f'<text x="0" y="{16 + 18 * place}" class="mark">{escape(name)}</text></g>')
+    return _svg(height, "".join(parts))
+
+
+def scatter(groups: Mapping[str, Sequence[tuple[str, float, float]]]) -> str:
+    """Named points (name, x, y) on a plane, a colour for each of the first groups; names show under the pointer. "" where there is none."""
+    points = [(x, y) for group in groups.values() for _, x, y in group]
+    if not points:
+        return ""
+    across, up = ([min(each), max(each)] for each in zip(*points, strict=True))
+    left, right, above, below = LEFT + 8.0, WIDTH - 8.0, 10.0, MAP - 10.0
+    wide, high = (max(ends[1] - ends[0], 1e-9) for ends in (across, up))
+    parts = [f'<rect class="frame" x="{LEFT}" y="2" width="{WIDTH - LEFT - 2}" height="{MAP - 4}"/>']
+    for place, (name, group) in enumerate(groups.items()):
+        shown = name if len(name) <= 15 else name[:14] + "\u2026"
+        parts.append(f'<g class="c{min(place, COLOURS)}"><circle class="point" cx="5" cy="{12 + 20 * place}" r="4"/>')
+        parts.append(f'<text x="14" y="{16 + 20 * place}">{escape(shown)}</text>')
+        for title, x, y in group:
+            place_x, place_y = left + (x - across[0]) / wide * (right - left), below - (y - up[0]) / high * (below - above)
+            told = escape(f"{title} ({name})")
+            parts.append(f'<circle class="point" cx="{place_x:.1f}" cy="{place_y:.1f}" r="3.2"><title>{told}</title></circle>')
+        parts.append("</g>")
+    return _svg(MAP, "".join(parts))
+
+
+def facts(named: Mapping[str, Any]) -> str:
+    """Facts by name as a table, those that have parts folded below it."""
+    plain = {key: value for key, value in named.items() if not isinstance(value, Mapping)}
+    rows = [row([escape(str(key)), escape(str(value))]) for key, value in plain.items()]
+    parts = [table(["fact", "value"], rows)] if rows else []
+    for key, value in named.items():
+        if key not in plain:
+            written = json.dumps(value, indent=1, ensure_ascii=False, default=str)
+            parts.append(folded(str(key), f"<pre>{escape(written)}</pre>"))
+    return "".join(parts)
+
+
 def differences(asked: str, heard: str) -> tuple[str, str]:
     """Two texts as html: words that only the first has are marked as deleted, those that only the second has as inserted.
 
@@ -256,6 +323,34 @@ def _bars(heights: Sequence[tuple[float, float, float]], floor: float) -> str:
         f'<rect class="bar" x="{left:.1f}" width="{right - left:.1f}" y="{top:.1f}" height="{floor - top:.1f}"/>'
         for left, right, top in heights
         if top < floor
+    )
+
+
+def _edges(ordered: Sequence[float]) -> list[float]:
+    """The edges of bins of a round width over sorted numbers, but for the outermost of them."""
+    cut = math.floor(OUTER * len(ordered))
+    low, high = ordered[cut], ordered[-1 - cut]
+    rough = (high - low) / BINS or max(abs(low), 1.0) / BINS
+    power = 10 ** math.floor(math.log10(rough))
+    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * 0.999)
+    first, last = math.floor(low / step), math.floor(high / step) + 1
+    return [step * place for place in range(first, last + 1)]
+
+
+def _counted(numbers: Iterable[float], edges: Sequence[float]) -> list[int]:
+    found = [0] * (len(edges) - 1)
+    for value in numbers:
+        found[min(max(bisect.bisect_right(edges, value) - 1, 0), len(found) - 1)] += 1
+    return found
+
+
+def _told_bars(heights: Sequence[tuple[float, float, float]], floor: float, edges: Sequence[float], counted: Sequence[int]) -> str:
+    """Bars that say under the pointer what they count."""
+    return "".join(
+        f'<rect class="bar" x="{left:.1f}" width="{right - left:.1f}" y="{top:.1f}" height="{floor - top:.1f}">'
+        f"<title>{edges[place]:g} to {edges[place + 1]:g}: {counted[place]}</title></rect>"
+        for place, (left, right, top) in enumerate(heights)
+        if counted[place]
     )
 
 
