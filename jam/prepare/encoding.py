@@ -32,7 +32,7 @@ class LatentSettings:
 
     vae_type: str = "stable_audio"  # or nano, the embedded one
     vae_path: str | None = None  # null: from the hub or its cache, or the embedded bundle
-    chunk: int = 512  # frames that are encoded at once (24 s): memory, not the result
+    chunk: int = 256  # frames that are encoded at once (12 s): memory (6 MB a frame for Stable Audio), not the result
     overlap: int = 16  # frames that chunks share; the Stable Audio VAE needs 16, nano 2, to encode as if the song were whole
     precision: str = "float32"  # or bfloat16, float16: of the codec (nano has float32 alone)
     stored: str = "float32"  # or float16, at half the storage

@@ -30,7 +30,7 @@ def decode_chunked(decode: Callable[[Tensor], Tensor], latents: Tensor, size: in
 
 
 def encode_chunked(
-    encode: Callable[[Tensor], tuple[Tensor, Tensor]], audio: Tensor, size: int = 512, overlap: int = 16
+    encode: Callable[[Tensor], tuple[Tensor, Tensor]], audio: Tensor, size: int = 256, overlap: int = 16
 ) -> tuple[Tensor, Tensor]:
     """Encode `audio` (B, 2, N) to means and deviations, each (B, T, C), by chunks of `size` frames; neighbours share `overlap` at least.
 

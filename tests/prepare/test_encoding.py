@@ -84,6 +84,28 @@ def test_latents_that_are_no_numbers_are_refused(codec):
         LatentEncoder(large, replace(LATENTS, stored="float16")).encode(noise(0.1))
 
 
+@pytest.fixture(scope="module")
+def oobleck(tmp_path_factory) -> str:
+    """A Stable Audio VAE at the smallest width, saved as diffusers saves it."""
+    from diffusers import AutoencoderOobleck
+
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("oobleck")
+    AutoencoderOobleck(channel_multiples=[1, 1, 1, 1, 1], decoder_channels=4).save_pretrained(path / "vae")
+    return str(path)
+
+
+def test_the_stable_audio_vae_encodes_in_the_precision_that_is_asked_for(oobleck):
+    exact, coarse = (LatentEncoder.load(LatentSettings(vae_path=oobleck, precision=precision)) for precision in ("float32", "bfloat16"))
+    samples = noise(0.04)  # a frame
+    latent = exact.encode(samples)
+    mean, deviation = exact.codec.encode(samples[None])
+    torch.testing.assert_close(latent, torch.cat([mean[0], deviation[0]], -1).T)
+    near = coarse.encode(samples)
+    assert near.dtype == torch.float32 and 0 < (near - latent).abs().mean() < 0.1 * latent.abs().mean()
+    assert exact.identity != coarse.identity
+
+
 def test_windows_are_spread_from_the_beginning_to_the_end():
     assert windows(100, 4, 10) == [0, 30, 60, 90]
     assert windows(100, 1, 10) == [45]
@@ -152,7 +174,7 @@ sys.stdout.write(hashlib.sha256(to_bytes(values.T)).hexdigest())
         (LatentSettings, {"precision": "auto"}, "latents.precision is auto"),
         (LatentSettings, {"vae_type": "nano", "precision": "bfloat16"}, "the embedded codec has float32 alone"),
         (LatentSettings, {"stored": "int8"}, "latents.stored is int8"),
-        (LatentSettings, {"overlap": 512}, "latents.overlap is 512 of chunks of 512"),
+        (LatentSettings, {"overlap": 256}, "latents.overlap is 256 of chunks of 256"),
         (LatentSettings, {"lufs": 3.0}, "latents.lufs is 3.0"),
         (StyleSettings, {"style_type": "clap"}, "styles.style_type is clap; choose muq or nano"),
         (StyleSettings, {"count": 0}, "styles.count is 0"),
