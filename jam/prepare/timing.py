@@ -11,7 +11,6 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -28,6 +27,7 @@ from jam.prepare import search
 from jam.prepare.forced import forced
 from jam.prepare.records import SungWord, Timing
 from jam.prepare.search import Window
+from jam.prepare.weights import digest_of
 from jam.timing import SAMPLE_RATE
 
 log = logging.getLogger(__name__)
@@ -211,13 +211,3 @@ def _aligner(settings: TimingSettings, device: str | torch.device) -> Aligner:
         lambda emissions, words, _: place(emissions, words),
         digest_of(hearer.model),
     )
-
-
-def digest_of(network: Any) -> str:
-    """SHA-256 of a network's weights, whatever file they came from."""
-    found = hashlib.sha256()
-    for name, tensor in sorted(network.state_dict().items()):
-        found.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-        found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return found.hexdigest()
-
