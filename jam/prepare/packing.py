@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import logging
+import re
 import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
@@ -40,6 +41,7 @@ CHUNK = 1 << 26  # bytes that are hashed at once
 MOST_ROWS = 1000  # of a table of the statistics
 UNKNOWN = "unknown"
 RECORDS = "made"
+OURS = re.compile(r"(?:(?:train|valid)-\d{6}\.tar(?:\.json)?|id_list\.jsonl|stats\.json|silence\.pt|(?:DATA|MODEL)_CARD\.md|SHA256SUMS)\.")
 TABLES = ("split", "license", "source", "language", "tag", "timing")
 
 
@@ -162,7 +164,7 @@ def finish(
     facts: Mapping[str, Any],
     silence: Tensor,
 ) -> dict[str, Any]:
-    """Writes what goes with the shards once all of them are there, and removes shards that an earlier plan had and this has not.
+    """Writes what goes with the shards once all of them are there, by one process; shards that an earlier plan had and this has not go.
 
     `id_list.jsonl` has a line for each song that was packed, in the order of `prepared`; `stats.json` is what is returned, with `facts`
     (settings, versions) in it; `silence.pt` is the latent of silence (64,); DATA_CARD.md and MODEL_CARD.md tell it to people.
@@ -170,6 +172,7 @@ def finish(
     """
     folder.remove(SUMS)
     _remove_others(folder, {tar.name for tar in packed})
+    _remove_parts(folder)
     tally = _Tally({key: tar.name for tar in packed for key in tar.keys})
     for song in prepared:
         tally.add(song)
@@ -414,6 +417,16 @@ def _remove_others(folder: Folder, kept: Set[str]) -> None:
         else:
             log.warning("%s: was changed since it was written, so it stays; it is no part of these shards", folder.path(name))
         folder.remove(_record_name(name))
+
+
+def _remove_parts(folder: Folder) -> None:
+    """Removes what processes that were killed had begun to write; on this machine alone, as an object store has no such parts."""
+    if places.is_remote(folder.root):
+        return
+    for place in (Path(folder.root), Path(folder.path(RECORDS))):
+        for part in place.glob("*.part"):
+            if OURS.match(part.name):
+                part.unlink(missing_ok=True)
 
 
 def _dumped(value: Any) -> bytes:

@@ -247,6 +247,16 @@ def test_shards_of_an_earlier_plan_go_and_what_is_not_ours_stays(work, caplog):
     assert [path.name for path in (work.path / "made").iterdir()] == ["train-000000.tar.json"]
 
 
+def test_what_killed_processes_had_begun_is_swept_away(work):
+    work.pack()
+    before = work.contents()
+    begun = ("train-000000.tar.host-1.part", "made/valid-000000.tar.json.host-2.part", "SHA256SUMS.host-3.part")
+    for name in (*begun, "mine.part"):
+        (work.path / name).write_bytes(b"half")
+    work.pack()
+    assert work.contents() == before | {"mine.part": b"half"}
+
+
 def test_a_tar_that_was_not_written_here_is_not_overwritten(work):
     work.path.mkdir()
     (work.path / "train-000000.tar").write_bytes(b"of somebody else")
