@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import pickle
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -16,16 +17,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
+from jam import assets
+from jam.assets import Asset
 from jam.eval.measures import Absent
 from jam.prepare.weights import digest_of
 from jam.timing import SAMPLE_RATE
 
 VOICE = "vocals"
 SOURCES = ("drums", "bass", "other", VOICE)  # of networks that do not name theirs
+HTDEMUCS = Asset("adefossez/HTDemucs", "955717e8.safetensors")
 CLASSES = ("demucs.htdemucs.HTDemucs", "demucs.hdemucs.HDemucs")
-FILES = "a checkpoint of demucs (such as 955717e8-8726e21a.th) or torchaudio's hdemucs_high_trained.pt"
+FILES = "a checkpoint of demucs (955717e8.safetensors or .th) or torchaudio's hdemucs_high_trained.pt"
 
 
 @dataclass(frozen=True)
@@ -33,14 +38,12 @@ class SeparationSettings:
     """`separation`: whether words are listened for in the voice alone."""
 
     enabled: bool = False
-    path: str | None = None  # a checkpoint of demucs or of torchaudio, or a folder with config.json and model.safetensors
+    path: str | None = None  # a checkpoint of demucs or torchaudio, or a folder with config.json and model.safetensors; null: the hub
     segment: float = 7.8  # seconds that are heard at once; HTDemucs takes no more
     overlap: float = 0.25  # share of a segment that the next one hears as well
     batch: int = 1  # segments at once
 
     def __post_init__(self) -> None:
-        if self.enabled and self.path is None:
-            raise ValueError(f"separation.enabled is true, but separation.path is null; fetch {FILES}, and name it")
         if not 0 <= self.overlap <= 0.5:
             raise ValueError(f"separation.overlap is {self.overlap}; give a share of a segment from 0 to 0.5")
         if not 1 <= self.segment <= 600:
@@ -63,11 +66,15 @@ class Separator:
     @classmethod
     def load(cls, settings: SeparationSettings, device: str | torch.device = "cpu") -> Separator:
         """The network of `settings.path`. Raises Absent or ValueError, one line, where it is missing or does not fit."""
-        path = Path(settings.path or "")
-        if settings.path is None or not path.exists():
-            raise Absent(f"separation of the voice: {settings.path}: no such file; fetch {FILES}, and set separation.path")
-        network = _of_folder(path) if path.is_dir() else _of_file(path)
-        return cls(network.to(device), settings)
+        path = _found(settings.path)
+        try:
+            return cls(_network(path).to(device), settings)
+        except ImportError as error:
+            missing = error.name or "demucs"
+            raise Absent(f"separation of the voice: {path} needs the package {missing}; pip install 'jam[separation]'") from error
+        except (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError, pickle.UnpicklingError, SafetensorError) as error:
+            reason = " ".join(str(error).split())[:160]
+            raise ValueError(f"{path}: not a network that separates the voice ({reason}); give {FILES}") from error
 
     @property
     def identity(self) -> str:
@@ -106,52 +113,72 @@ class Separator:
             yield chosen, torch.stack([padded[:, start : start + size] for start in chosen])
 
 
+def _found(path: str | None) -> Path:
+    """The file or folder that is named, else that of the hub. Raises Absent where it is not to be had."""
+    if path is None:
+        try:
+            return assets.fetch(HTDEMUCS)
+        except OSError as error:
+            raise Absent(f"separation of the voice: {error}; the setting is separation.path") from error
+    if not Path(path).exists():
+        raise Absent(f"separation of the voice: {path}: no such file; fetch {FILES}, and set separation.path")
+    return Path(path)
+
+
+def _network(path: Path) -> Any:
+    """The network of a file or a folder. ImportError where it needs a package that is not installed."""
+    if path.is_dir():
+        return _of_folder(path)
+    return _of_safetensors(path) if path.suffix == ".safetensors" else _of_checkpoint(path)
+
+
 def _of_folder(folder: Path) -> Any:
     """torchaudio's HDemucs with the settings of config.json and the weights of model.safetensors."""
     from safetensors.torch import load_file
     from torchaudio.models import HDemucs
 
-    try:
-        settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        network = HDemucs(**({"sources": list(SOURCES)} | settings))
-        network.load_state_dict(load_file(folder / "model.safetensors"))
-    except (OSError, ValueError, TypeError, RuntimeError) as error:
-        raise _broken(folder, error) from error
+    settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    network = HDemucs(**({"sources": list(SOURCES)} | settings))
+    network.load_state_dict(load_file(folder / "model.safetensors"))
     return network
 
 
-def _of_file(path: Path) -> Any:
-    """The network of a checkpoint: demucs' own, which names its class, or the weights of torchaudio's hdemucs_high."""
-    import pickle
+def _of_safetensors(path: Path) -> Any:
+    """The network of a file of demucs 4.1, whose metadata name its class and settings."""
+    from safetensors import safe_open
 
+    with safe_open(path, framework="pt") as file:
+        said, tensors = file.metadata() or {}, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no dict)
+    if said.get("klass") not in CLASSES:
+        raise ValueError(f"its class is {said.get('klass')}, not one of {', '.join(CLASSES)}")
+    args, kwargs = (json.loads(said[name], object_hook=_fraction) for name in ("args", "kwargs"))
+    network = _class(said["klass"])(*args, **kwargs)
+    network.load_state_dict(tensors)
+    return network
+
+
+def _of_checkpoint(path: Path) -> Any:
+    """The network of a pickled checkpoint: demucs' own, which names its class, or the weights of torchaudio's hdemucs_high."""
     from torchaudio.models import hdemucs_high
 
-    try:
-        with torch.serialization.safe_globals([*_classes(), Fraction]):
-            stored = torch.load(path, "cpu", weights_only=True)
-        if isinstance(stored, dict) and "klass" in stored:
-            network = stored["klass"](*stored["args"], **stored["kwargs"])
-            network.load_state_dict(stored["state"])
-            return network
-        network = hdemucs_high(list(SOURCES))
-        network.load_state_dict(stored)
-    except pickle.UnpicklingError as error:
-        if "demucs." in str(error) and not _classes():
-            raise Absent(f"separation of the voice: {path} needs the package demucs; pip install 'jam[separation]'") from error
-        raise _broken(path, error) from error
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError) as error:
-        raise _broken(path, error) from error
+    named = [name for name in torch.serialization.get_unsafe_globals_in_checkpoint(path) if name in CLASSES]
+    with torch.serialization.safe_globals([*map(_class, named), Fraction]):
+        stored = torch.load(path, "cpu", weights_only=True)
+    if isinstance(stored, dict) and "klass" in stored:
+        network = stored["klass"](*stored["args"], **stored["kwargs"])
+        network.load_state_dict(stored["state"])
+        return network
+    network = hdemucs_high(list(SOURCES))
+    network.load_state_dict(stored)
     return network
 
 
-def _classes() -> list[type]:
-    """The classes that checkpoints of demucs may name; none where it is not installed."""
-    try:
-        return [getattr(importlib.import_module(name.rpartition(".")[0]), name.rpartition(".")[2]) for name in CLASSES]
-    except ImportError:
-        return []
+def _class(name: str) -> Any:
+    """A class of demucs."""
+    module, _, last = name.rpartition(".")
+    return getattr(importlib.import_module(module), last)
 
 
-def _broken(path: Path, error: Exception) -> ValueError:
-    reason = " ".join(str(error).split())[:160]
-    return ValueError(f"{path}: not a network that separates the voice ({reason}); give {FILES}")
+def _fraction(stored: dict[str, Any]) -> Any:
+    """A fraction as demucs writes it in JSON; other objects stay."""
+    return Fraction(stored["numerator"], stored["denominator"]) if stored.get("_type") == "fraction" else stored

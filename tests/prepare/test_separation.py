@@ -130,6 +130,22 @@ def test_a_checkpoint_of_demucs_is_loaded_with_its_class(tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("demucs")
+@pytest.mark.parametrize("name", ["demucs.htdemucs.HTDemucs", "demucs.other.Other"])
+def test_a_file_of_its_later_kind_is_loaded_too(tmp_path: Path, name: str) -> None:
+    from safetensors.torch import save_file
+
+    fraction = {"_type": "fraction", "numerator": 39, "denominator": 5}
+    said = {"klass": name, "args": "[]", "kwargs": json.dumps({"sources": ["drums", "vocals"], "segment": fraction})}
+    save_file({"gain": torch.tensor(0.25)}, tmp_path / "voice.safetensors", said)
+    given = settings(path=str(tmp_path / "voice.safetensors"))
+    if "other" in name:
+        with pytest.raises(ValueError, match=r"its class is demucs\.other\.Other"):
+            Separator.load(given)
+    else:
+        assert Separator.load(given).vocals(noise(1.2)).std() > 0
+
+
+@pytest.mark.usefixtures("demucs")
 def test_any_other_class_is_refused(tmp_path: Path) -> None:
     path = checkpoint(tmp_path / "voice.th", "other", "Other")
     with pytest.raises(ValueError, match=r"voice\.th: not a network") as told:
@@ -145,12 +161,20 @@ def test_without_the_package_its_checkpoint_is_absent(tmp_path: Path, monkeypatc
         Separator.load(settings(path=str(path)))
 
 
+@pytest.mark.usefixtures("hub_cache")
+def test_weights_of_the_hub_that_are_not_here_are_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(Absent, match=r"separation\.path"):
+        Separator.load(SeparationSettings(enabled=True))
+
+
 def test_what_is_missing_or_broken_is_told_in_a_line(tmp_path: Path) -> None:
     with pytest.raises(Absent, match="nowhere"):
         Separator.load(settings(path=str(tmp_path / "nowhere")))
-    broken = tmp_path / "broken.th"
-    broken.write_bytes(b"no checkpoint")
-    for path in (broken, tmp_path):
+    broken = [tmp_path / "broken.th", tmp_path / "broken.safetensors"]
+    for path in broken:
+        path.write_bytes(b"no checkpoint")
+    for path in (*broken, tmp_path):
         with pytest.raises(ValueError, match="not a network") as told:
             Separator.load(settings(path=str(path)))
         assert "\n" not in str(told.value)
@@ -160,7 +184,7 @@ def test_what_is_missing_or_broken_is_told_in_a_line(tmp_path: Path) -> None:
         Separator(other, settings())
 
 
-@pytest.mark.parametrize("given", [{"path": None}, {"overlap": 0.6}, {"segment": 0.1}, {"batch": 0}])
+@pytest.mark.parametrize("given", [{"overlap": 0.6}, {"segment": 0.1}, {"batch": 0}])
 def test_settings_that_cannot_be_are_refused(given: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"separation.{next(iter(given))}"):
         settings(**given)
