@@ -7,6 +7,7 @@ begins with "To be filled".
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ UNKNOWN = "unknown"
 BLANK = "To be filled"
 STAGES = ("latents", "styles", "timing", "separation", "rules", "pack")
 SIZES = ((1000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10_000_000, "1M<n<10M"))
+CODE = re.compile(r"([A-Za-z]{2,3})(?:[-_].*)?")
 REASONS = {
     "decode": "cannot be read",
     "lyrics": "lyrics that cannot be read or sung",
@@ -46,9 +48,9 @@ def data_card(stats: Mapping[str, Any]) -> str:
         _section("Licenses", _table("license", by["license"])),
         _section("Sources", _attribution(by["source"])),
         _section("Languages", _table("language", by["language"])),
-        _section("Tags", _table("tag", by["tag"]) + "\n\nA song may have several tags, or none."),
+        _section("Tags", _table("tag", by["tag"])),
         _section("Splits", _table("split", by["split"])),
-        _section("How words were timed", _timing(by["timing"])),
+        _section("How words were timed", _timing(stats)),
         _section("What was left out", _rejected(stats["rejected"])),
         _section("How it was made", _made(stats)),
         _section("Files", _files(stats["shards"])),
@@ -95,11 +97,12 @@ def _head(facts: Mapping[str, Any]) -> str:
 
 def _licenses(table: Mapping[str, Any]) -> list[str]:
     """As the hub spells them: `cc-by-4.0`; `other` for songs of which no license is known."""
-    return sorted({"other" if name == UNKNOWN else name.lower() for name in _named(table)}) or ["other"]
+    return sorted({"other" if name == UNKNOWN else "-".join(name.lower().split()) for name in _named(table)}) or ["other"]
 
 
 def _languages(table: Mapping[str, Any]) -> list[str]:
-    return sorted(name for name in _named(table) if name != UNKNOWN)
+    """As the hub spells them: `en` for en, en_us and en-GB; what is no code is in the tables alone."""
+    return sorted({found[1].lower() for name in _named(table) if (found := CODE.fullmatch(name))})
 
 
 def _named(table: Mapping[str, Any]) -> list[str]:
@@ -131,9 +134,13 @@ def _attribution(table: Mapping[str, Any]) -> str:
     return f"{_table('source', table)}\n\n{named}"
 
 
-def _timing(table: Mapping[str, Any]) -> str:
-    told = "Words that were not heard in a recording are not in its shard, nor are times that nobody knows."
-    return f"{_table('times', table)}\n\n{told}"
+def _timing(stats: Mapping[str, Any]) -> str:
+    words = stats["words"] + stats["words_left_out"]
+    share = 100 * stats["words_left_out"] / words if words else 0.0
+    told = (
+        f"Of {words:,} words of the lyrics {stats['words_left_out']:,} ({share:.1f} %) were not heard, or have no time; they are left out."
+    )
+    return f"{_table('times', stats['by']['timing'])}\n\n{told}"
 
 
 def _rejected(rejected: Mapping[str, Any]) -> str:
@@ -153,8 +160,9 @@ def _made(stats: Mapping[str, Any]) -> str:
 
 
 def _known(values: Mapping[str, Any]) -> str:
-    """The settings that are not null."""
-    return ", ".join(f"{key} {_cell(value)}" for key, value in values.items() if value is not None)
+    """The settings that are not null; where files lay on the machine that made it is nobody's business."""
+    told = {key: value for key, value in values.items() if value is not None and not key.endswith("path")}
+    return ", ".join(f"{key} {_cell(value)}" for key, value in told.items()) or "as by default"
 
 
 def _instruments(stats: Mapping[str, Any]) -> str:

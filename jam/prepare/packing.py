@@ -216,7 +216,7 @@ class _Tally:
 
     def __init__(self, shards: Mapping[str, str]) -> None:
         self._shards = shards  # key to the name of its tar
-        self._total, self._rejected, self._rules = _Count(), 0, Counter[str]()
+        self._total, self._unheard, self._rejected, self._rules = _Count(), 0, 0, Counter[str]()
         self._tables: dict[str, dict[str, _Count]] = {name: {} for name in TABLES}
         self.lines: list[str] = []
 
@@ -227,6 +227,7 @@ class _Tally:
             return
         self.lines.append(_listed(song, self._shards[song.id]))
         self._total.add(song)
+        self._unheard += (len(song.timing.words) if song.timing else 0) - len(_sung(song))
         for table, names in _kinds(song).items():
             for name in names:
                 self._tables[table].setdefault(name, _Count()).add(song)
@@ -234,6 +235,7 @@ class _Tally:
     def told(self, packed: Sequence[Packed], unread: int, facts: Mapping[str, Any]) -> dict[str, Any]:
         return {
             **self._total.told(),
+            "words_left_out": self._unheard,
             "by": {name: _largest(table) for name, table in self._tables.items()},
             "latents": _latent_statistics(packed),
             "rejected": {"songs": self._rejected, "unread": unread, "by_rule": dict(sorted(self._rules.items()))},

@@ -297,7 +297,7 @@ def test_statistics_count_songs_hours_and_words_by_what_is_known(work):
         song(6, reasons=(Reason("min_found", "few"),)),
     ]
     stats = Work(work.path, songs).pack((Unread("x", "in", "no"),))
-    assert (stats["songs"], stats["words"], stats["hours"]) == (5, 8, 0.0015)
+    assert (stats["songs"], stats["words"], stats["words_left_out"], stats["hours"]) == (5, 8, 8, 0.0015)
     assert stats["words_per_second"] == pytest.approx(8 / (5 * 1.114), abs=0.01)
     by = stats["by"]
     assert {name: row["songs"] for name, row in by["source"].items()} == {"site-0": 2, "site-1": 2, "https://example.org/a": 1}
