@@ -21,12 +21,13 @@ from jam.eval.alignment import Alignment, Emissions, Found, align
 from jam.eval.asked import Text, text_of
 from jam.eval.judge import SOUNDS, Judge
 from jam.lyrics.phonemes import LANGUAGE, Phonemizer
-from jam.lyrics.sheet import Sheet
+from jam.lyrics.sheet import LINE_WORDS, Line, Sheet, SheetWord, of_words
 from jam.lyrics.words import Word
 from jam.prepare import search
 from jam.prepare.forced import forced
 from jam.prepare.records import SungWord, Timing
 from jam.prepare.search import Window
+from jam.prepare.transcription import JudgeReader, Transcriber, WhisperReader, read_vocabulary, vocabulary_of
 from jam.prepare.weights import digest_of
 from jam.timing import SAMPLE_RATE
 
@@ -35,6 +36,7 @@ log = logging.getLogger(__name__)
 METHODS = ("auto", "given", "align", "transcribe")
 ALIGNERS = ("judge", "ctc")
 SEARCHES = ("viterbi", "forced_align")
+RECOGNISERS = ("judge", "whisper", "faster-whisper")
 FAR = 1.0  # seconds from its given start from which on a word that is heard counts as another
 AROUND = 2.0  # seconds beside a line's own times in which its words are looked for
 ENOUGH = 0.5  # share of the words that a line's times must let find, lest they are wrong
@@ -54,6 +56,10 @@ class TimingSettings:
     ctc_path: str | None = None  # a folder of a transformers CTC model; null: the hub or its cache
     search: str | None = None  # viterbi | forced_align (of torchaudio, for ctc alone); null: forced_align for ctc, else viterbi
     batch: int = 4  # windows of 30 s that a CTC network hears at once
+    recogniser: str | None = None  # judge | whisper | faster-whisper: who writes down songs without lyrics; null: nobody
+    whisper_path: str | None = None  # a folder as transformers writes it; null: the hub or its cache
+    faster_whisper_path: str | None = None  # a folder of ct2-transformers-converter; null: the hub or its cache
+    vocabulary: str | None = None  # a text of words, with counts or without: those that the judge may write down
     verify: bool = True  # times that are given are listened to as well
     language: str | None = None  # of songs that name none; null: English
 
@@ -65,6 +71,12 @@ class TimingSettings:
             raise ValueError(f"timing.search is {self.search!r}; choose of {', '.join(SEARCHES)}, or null")
         if self.search == "forced_align" and self.aligner != "ctc":
             raise ValueError("timing.search is forced_align, which needs a CTC network; set timing.aligner to ctc, or search to null")
+        if self.recogniser not in (None, *RECOGNISERS):
+            raise ValueError(f"timing.recogniser is {self.recogniser!r}; choose of {', '.join(RECOGNISERS)}, or null")
+        if self.method == "transcribe" and self.recogniser is None:
+            raise ValueError(f"timing.method is transcribe, but timing.recogniser is null; choose of {', '.join(RECOGNISERS)}")
+        if self.recogniser == "judge" and self.vocabulary is None:
+            raise ValueError("timing.recogniser is judge, which knows the words of a list alone; name a text of words as timing.vocabulary")
         if self.batch < 1:
             raise ValueError(f"timing.batch is {self.batch}; give a number of windows from 1")
 
@@ -83,33 +95,37 @@ class Aligner:
 class Timer:
     """Listens to recordings; ready on one device."""
 
-    def __init__(self, settings: TimingSettings, phonemizer: Phonemizer, aligner: Aligner) -> None:
-        self.settings, self.phonemizer, self.aligner = settings, phonemizer, aligner
+    def __init__(
+        self, settings: TimingSettings, phonemizer: Phonemizer, aligner: Aligner, transcriber: Transcriber | None = None
+    ) -> None:
+        self.settings, self.phonemizer, self.aligner, self.transcriber = settings, phonemizer, aligner, transcriber
 
     @classmethod
     def load(cls, settings: TimingSettings, phonemizer: Phonemizer, device: str | torch.device = "cpu") -> Timer:
         """Loads those who listen. Raises Absent or ValueError, one line, for weights that are missing or do not fit."""
-        return cls(settings, phonemizer, _aligner(settings, device))
+        return cls(settings, phonemizer, _aligner(settings, device), _transcriber(settings, phonemizer, device))
 
     @property
     def identity(self) -> str:
         """SHA-256 of the settings and weights that decide the outcome; the phonemizer and the song come on top of it."""
         said = {name: value for name, value in asdict(self.settings).items() if not name.endswith("_path") and name != "batch"}
-        told = json.dumps([said, self.aligner.digest], sort_keys=True)
+        said.pop("vocabulary")  # the words themselves are in the transcriber's digest
+        told = json.dumps([said, self.aligner.digest, self.transcriber and self.transcriber.digest], sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()
 
     def time(self, samples: Tensor, sheet: Sheet | None, language: str | None = None, where: str = "lyrics") -> Timing:
         """When the words of `sheet` are sung in `samples` (2, N) at 44.1 kHz; `language` is of lyrics that name none.
 
-        Raises ValueError, one line, for lyrics that cannot be read, and for the method `given` where times lack.
+        A `sheet` without words is of an instrumental; where there is none at all, what is sung is written down, if somebody can. Raises
+        ValueError, one line, for lyrics that cannot be read, and for the method `given` where times lack.
         """
         language = language or self.settings.language
+        if self.transcriber is not None and (sheet is None or (self.settings.method == "transcribe" and sheet.words)):
+            return self._transcribed(samples, self.transcriber, language, where)
         if sheet is None or not sheet.words:
             return Timing("none", language=language, remarks=() if sheet is None else sheet.remarks)
         text = self._text(sheet, language, where, samples.shape[-1] / SAMPLE_RATE)
-        if self._is_given(sheet, where):
-            return self._given(samples, text)
-        return self._aligned(samples, text)
+        return self._given(samples, text) if self._is_given(sheet, where) else self._aligned(samples, text)
 
     def _text(self, sheet: Sheet, language: str | None, where: str, seconds: float) -> Text:
         """The lyrics as they should be heard; what cannot be read or be sung is refused."""
@@ -138,6 +154,17 @@ class Timer:
         heard, remarks = self._heard_in_lines(samples, text)
         words = tuple(_placed(word, found) for word, found in zip(self._words(text), heard.words, strict=True))
         return Timing("aligned", self.aligner.name, words, heard.extra, language=text.language, remarks=(*text.remarks, *remarks))
+
+    def _transcribed(self, samples: Tensor, transcriber: Transcriber, language: str | None, where: str) -> Timing:
+        """What somebody writes down, aligned as lyrics are; words that tell their times are looked for near them."""
+        words = transcriber.write(samples, language)
+        if not words:
+            return Timing("none", transcriber.name, language=language, remarks=("no words are heard",))
+        is_timed = any(word.end > 0 for word in words)
+        sheet = of_words(words) if is_timed else _laid_out(words)
+        found = self._aligned(samples, self._text(sheet, language, where, samples.shape[-1] / SAMPLE_RATE))
+        heard_by = transcriber.name if transcriber.name == self.aligner.name else f"{transcriber.name}, {self.aligner.name}"
+        return replace(found, method="transcribed", heard_by=heard_by)
 
     def _heard_in_lines(self, samples: Tensor, text: Text) -> tuple[Alignment, tuple[str, ...]]:
         """Where the words are, each near its line's own times; where those let find too little, wherever they are, and a remark."""
@@ -180,6 +207,30 @@ def _checked(word: SungWord, found: Found | None) -> SungWord:
     return replace(word, confidence=None if found is None else found.confidence, is_found=near)
 
 
+def _laid_out(words: Sequence[Word]) -> Sheet:
+    """Words without times in lines."""
+    lines = [words[place : place + LINE_WORDS] for place in range(0, len(words), LINE_WORDS)]
+    return Sheet(tuple(Line(tuple(SheetWord(word.word) for word in line)) for line in lines))
+
+
+def _transcriber(settings: TimingSettings, phonemizer: Phonemizer, device: str | torch.device) -> Transcriber | None:
+    """Who writes down songs without lyrics; None where nobody is to."""
+    if settings.recogniser is None:
+        return None
+    if settings.recogniser != "judge":
+        path = settings.whisper_path if settings.recogniser == "whisper" else settings.faster_whisper_path
+        return WhisperReader.load(settings.recogniser, path, device)
+    assert settings.vocabulary is not None
+    judge = Judge.load(settings.judge_path or assets.BUNDLE, device)
+    vocabulary = vocabulary_of(read_vocabulary(settings.vocabulary), phonemizer, judge.spell)
+    return JudgeReader(judge, _sounds(), vocabulary, digest_of(judge.net))
+
+
+def _sounds() -> search.Sounds:
+    """The judge's sounds as the search knows them."""
+    return search.sounds_of(SOUNDS, VOWELS, [family.split() for family in FAMILIES])
+
+
 def _windows(text: Text) -> list[Window | None] | None:
     """When each word may be sung, by its line's own times; None where no line has any."""
     found: list[Window | None] = []
@@ -198,8 +249,7 @@ def _share(heard: Alignment) -> float:
 def _aligner(settings: TimingSettings, device: str | torch.device) -> Aligner:
     if settings.aligner == "judge":
         judge = Judge.load(settings.judge_path or assets.BUNDLE, device)
-        sounds = search.sounds_of(SOUNDS, VOWELS, [family.split() for family in FAMILIES])
-        return Aligner("judge", judge.hear, judge.spell, partial(search.place, sounds), digest_of(judge.net))
+        return Aligner("judge", judge.hear, judge.spell, partial(search.place, _sounds()), digest_of(judge.net))
     from jam.eval import ctc
 
     hearer = ctc.Hearer.load(settings.ctc_path or ctc.WAV2VEC2, device, settings.batch)

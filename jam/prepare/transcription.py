@@ -15,16 +15,20 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from jam import files
+from jam import assets, files
 from jam.eval.alignment import FORBIDDEN, Emissions
 from jam.eval.judge import Judge
 from jam.eval.measures import Absent
+from jam.eval.recognisers import Recogniser
 from jam.lyrics.languages import base
 from jam.lyrics.phonemes import Phonemizer
+from jam.lyrics.sheet import split
 from jam.lyrics.words import Word
 from jam.prepare.search import Sounds, lenient
+from jam.prepare.weights import digest_of
 from jam.timing import SAMPLE_RATE
 
 WORD_PRICE = 12.0  # of each word, so that short ones do not stand for every sound
@@ -186,3 +190,33 @@ class JudgeReader:
         if base(language or "en") != "en":
             raise Absent(f"what the judge hears: it reads English, and this song is in {language}; set timing.recogniser to whisper")
         return read(self.sounds, self.judge.hear(samples, SAMPLE_RATE), self.vocabulary)
+
+
+class WhisperReader:
+    """Whisper, by one of its doors."""
+
+    def __init__(self, recogniser: Recogniser, digest: str) -> None:
+        self.recogniser, self.name, self.digest = recogniser, recogniser.name, digest
+
+    @classmethod
+    def load(cls, name: str, path: str | None, device: str | torch.device = "cpu") -> WhisperReader:
+        """`whisper` or `faster-whisper` of a folder, or of the hub. Raises Absent or ValueError, one line, where it is not to be had."""
+        from jam.eval import recognisers
+
+        if name == "whisper":
+            whisper = recognisers.Whisper.load(path or recognisers.WHISPER, device)
+            return cls(whisper, digest_of(whisper.model))
+        faster = recognisers.FasterWhisper.load(path or recognisers.FASTER_WHISPER, str(device))
+        folder = Path(path) if path else assets.fetch(recognisers.FASTER_WHISPER).parent
+        with (folder / "model.bin").open("rb") as file:
+            return cls(faster, hashlib.file_digest(file, "sha256").hexdigest())
+
+    def write(self, samples: Tensor, language: str | None = None) -> tuple[Word, ...]:
+        """The words heard, with their times where this Whisper tells them."""
+        heard = self.recogniser.write(samples, language)
+        return heard.words or tuple(Word(0.0, 0.0, word.word) for word in split(_unbraced(heard.text))[0])
+
+
+def _unbraced(text: str) -> str:
+    """The text without signs that mark phonemes in lyrics."""
+    return text.replace("{", " ").replace("}", " ")
