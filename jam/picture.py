@@ -75,24 +75,8 @@ def draw_heard(path: str | Path, samples: Tensor, asked: Sequence[Word], sung: S
     A line joins each word found to the one asked for; the more it slants the further it is off. `samples` are (channels, N) at 44.1 kHz,
     words in seconds, either may have none. Raises OSError as `draw`.
     """
-    from matplotlib.figure import Figure
-
     seconds = max(samples.shape[-1] / SAMPLE_RATE, *(word.end for word in (*asked, *sung)), 1.0)
-    width = _width(seconds)
-    figure = Figure(figsize=(width, HEARD_INCHES), dpi=80)
-    left, across = 0.55 / width, 1 - 0.7 / width
-    levels = mel_spectrogram(samples).numpy()
-    upper = figure.add_axes((left, 0.43, across, 0.48))
-    extent = (0, samples.shape[-1] / SAMPLE_RATE, 0, MELS)
-    upper.imshow(levels, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=-RANGE_DB, vmax=0, interpolation="nearest")
-    upper.set(xlim=(0, seconds), xticks=[], yticks=[], facecolor="black")
-    upper.set_title(title, parse_math=False, loc="left", fontsize=10)
-    lower = figure.add_axes((left, 0.1, across, 0.32))
-    lower.set(xlim=(0, seconds), ylim=(0, 3.2), yticks=[2.6, 0.6], yticklabels=["asked", "sung"])
-    lower.tick_params(labelsize=8, length=0)
-    for side in ("top", "left", "right"):
-        lower.spines[side].set_visible(False)
-    letter = seconds * 0.085 / (width * across)  # about as wide, in seconds
+    figure, lower, letter = _over_lanes(samples, seconds, title, {2.6: "asked", 0.6: "sung"})
     _lane(lower, asked, ASKED, 2.2, letter)
     _lane(lower, sung, SUNG, 0.2, letter)
     joined = [((asked[a].start, 2.2), (sung[b].start, 1.0)) for a, b in _joined(asked, sung)]
@@ -108,24 +92,8 @@ def draw_checked(
     `extra` are stretches in which something else is sung. `samples` are (channels, N) at 44.1 kHz, times in seconds. Raises OSError as
     `draw`.
     """
-    from matplotlib.figure import Figure
-
     seconds = max(samples.shape[-1] / SAMPLE_RATE, 1.0)
-    width = _width(seconds)
-    figure = Figure(figsize=(width, HEARD_INCHES), dpi=80)
-    left, across = 0.7 / width, 1 - 0.85 / width
-    upper = figure.add_axes((left, 0.43, across, 0.48))
-    extent = (0, samples.shape[-1] / SAMPLE_RATE, 0, MELS)
-    levels = mel_spectrogram(samples).numpy()
-    upper.imshow(levels, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=-RANGE_DB, vmax=0, interpolation="nearest")
-    upper.set(xlim=(0, seconds), xticks=[], yticks=[], facecolor="black")
-    upper.set_title(title, parse_math=False, loc="left", fontsize=10)
-    lower = figure.add_axes((left, 0.1, across, 0.32))
-    lower.set(xlim=(0, seconds), ylim=(0, 3.2), yticks=[2.6, 1.6, 0.6], yticklabels=["found", "not found", "others"])
-    lower.tick_params(labelsize=8, length=0)
-    for side in ("top", "left", "right"):
-        lower.spines[side].set_visible(False)
-    letter = seconds * 0.085 / (width * across)  # about as wide, in seconds
+    figure, lower, letter = _over_lanes(samples, seconds, title, {2.6: "found", 1.6: "not found", 0.6: "others"})
     _lane(lower, found, ASKED, 2.2, letter)
     _lane(lower, missed, MISSED, 1.2, letter)
     lower.broken_barh([(start, end - start) for start, end in extra], (0.2, 0.8), color=BESIDE, alpha=0.5, linewidth=0)
@@ -443,6 +411,27 @@ def _boxes_for_letters() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")
         yield
+
+
+def _over_lanes(samples: Tensor, seconds: float, title: str, lanes: Mapping[float, str]) -> tuple[Any, Any, float]:
+    """A figure with the sound of a song above, the axes below for lanes at their heights, and how many seconds wide a letter is there."""
+    from matplotlib.figure import Figure
+
+    width = _width(seconds)
+    figure = Figure(figsize=(width, HEARD_INCHES), dpi=80)
+    left, across = 0.7 / width, 1 - 0.85 / width
+    upper = figure.add_axes((left, 0.43, across, 0.48))
+    extent = (0, samples.shape[-1] / SAMPLE_RATE, 0, MELS)
+    levels = mel_spectrogram(samples).numpy()
+    upper.imshow(levels, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=-RANGE_DB, vmax=0, interpolation="nearest")
+    upper.set(xlim=(0, seconds), xticks=[], yticks=[], facecolor="black")
+    upper.set_title(title, parse_math=False, loc="left", fontsize=10)
+    lower = figure.add_axes((left, 0.1, across, 0.32))
+    lower.set(xlim=(0, seconds), ylim=(0, 3.2), yticks=list(lanes), yticklabels=list(lanes.values()))
+    lower.tick_params(labelsize=8, length=0)
+    for side in ("top", "left", "right"):
+        lower.spines[side].set_visible(False)
+    return figure, lower, seconds * 0.085 / (width * across)
 
 
 def _lane(axes: Any, words: Sequence[Word], colour: str, bottom: float, letter: float) -> None:

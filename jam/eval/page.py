@@ -177,7 +177,7 @@ def counts(series: Mapping[str, Sequence[float]], unit: str, height: int = 170) 
     scale, floor = _Scale.over(edges[0], edges[-1]), height - FOOT
     binned = {name: _counted(numbers, edges) for name, numbers in known.items()}
     top = max(max(each) for each in binned.values())
-    parts = [scale.drawn(floor, unit), f'<text class="soft" x="{WIDTH - RIGHT}" y="10" text-anchor="end">at most {top}</text>']
+    parts = [scale.drawn(floor, unit), f'<text class="soft" x="{WIDTH - RIGHT}" y="10" text-anchor="end">highest: {top}</text>']
     for place, (name, each) in enumerate(binned.items()):
         heights = [
             (scale(low), scale(high), floor - (floor - 16) * count / top)

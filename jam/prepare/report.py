@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 HTML, JSON, SONGS, FILES = "report.html", "report.json", "songs.jsonl", "report_files"
 LONGEST_LIST = 10_000  # songs that `report.json` holds
 SHOWN_GROUPS, SHOWN_WORDS, SHOWN_MISSED = 100, 300, 40  # rows, and words in a cell
+GROUPS = {"license": "license", "source": "source", "language": "language", "tag": "tag", "split": "split", "method": "timing of words"}
 PROJECTED = (10_000, 1_000_000)  # songs
 
 SampleOf = Callable[[str], Tensor | None]
@@ -269,7 +270,7 @@ def _cards(found: Tally) -> str:
     unlicensed = found.groups.get("license", {}).get("none", Group()).songs
     cards = [
         ("Songs kept", f"{kept.songs}", f"of {total}: {_percent(kept.songs, total)}"),
-        ("Rejected", f"{found.rejected.songs}", _counted(len(found.rules), "reason")),
+        ("Rejected", f"{found.rejected.songs}", f"by {_counted(len(found.rules), 'rule')}"),
         ("Worth a look", f"{found.flagged_songs}", f"{_percent(found.flagged_songs, kept.songs)} of those kept"),
         ("Audio kept", f"{page.number(kept.seconds / costs.HOUR)} h", f"of {page.number(found.meter.seconds / costs.HOUR)} h"),
         ("Words", f"{kept.words}", f"{page.number(kept.words / kept.seconds)} a second" if kept.seconds else page.DASH),
@@ -301,23 +302,25 @@ def _flagged(found: Tally) -> str:
     """Songs that are kept although something seems wrong with their words, the worst first, with the words that were not heard."""
     if not found.flagged_songs:
         return ""
-    parts = ["<p><small>They are in the shards. Marked words were not heard where they would have to be.</small></p>\n"]
-    parts += [_flagged_song(song, found.flags) for song in found.flagged.items]
-    return "".join(parts) + _more(found.flagged_songs, len(found.flagged.items), JSON)
+    rows = [page.row([_named(song.id, song.where), _flagged_why(song, found.flags), _flagged_words(song)]) for song in found.flagged.items]
+    told = "<p><small>They are in the shards, without the words that were not heard: these are marked.</small></p>\n"
+    return told + page.table(["song", "why", "words not heard"], rows) + _more(found.flagged_songs, len(rows), JSON)
 
 
-def _flagged_song(song: Prepared, flags: Flags) -> str:
+def _flagged_why(song: Prepared, flags: Flags) -> str:
+    assert song.timing is not None
+    spans = ", ".join(f"{_clock(start)} to {_clock(end)}" for start, end in song.timing.extra)
+    lines = [*(flag.text for flag in tally.flagged(song, flags)), *song.timing.remarks]
+    beside = f"<small>sung beside the lyrics: {spans}</small>" if spans else ""
+    return "<br>".join(escape(line) for line in lines) + beside
+
+
+def _flagged_words(song: Prepared) -> str:
     assert song.timing is not None
     missed = tally.missed_words(song.timing.words)
-    shown = ", ".join(f"<mark>{escape(word)}</mark>" for word in missed[:SHOWN_MISSED])
+    shown = " ".join(f"<mark>{escape(word)}</mark>" for word in missed[:SHOWN_MISSED])
     rest = f" and {len(missed) - SHOWN_MISSED} more" if len(missed) > SHOWN_MISSED else ""
-    spans = [f"{_clock(start)} to {_clock(end)}" for start, end in song.timing.extra]
-    parts = [f"<article><h3>{escape(song.id)} <small>{escape(song.where)}</small></h3>\n"]
-    parts.append(page.listed([*(flag.text for flag in tally.flagged(song, flags)), *song.timing.remarks]))
-    parts.append(f"<p>Not found: {shown}{rest}</p>\n" if missed else "")
-    parts.append(f"<p>Sung beside the lyrics: {', '.join(spans)}</p>\n" if spans else "")
-    parts.append(page.folded("Lyrics", plots.lyrics(song.timing.words)))
-    return "".join(parts) + "</article>\n"
+    return (shown or page.DASH) + rest + page.folded("in the lyrics", plots.lyrics(song.timing.words))
 
 
 def _drawn(song: Prepared, sound: bool) -> str:
@@ -343,17 +346,18 @@ def _unknown(found: Tally) -> str:
 
 
 def _groups(found: Tally) -> str:
-    """Songs, hours and words by license, source, language, tag, split, and how words were timed."""
-    titles = {"license": "license", "source": "source", "language": "language", "tag": "tag", "split": "split", "method": "words timed"}
-    return "".join(_group(title, found.groups[kind]) for kind, title in titles.items() if kind in found.groups)
+    """Songs kept, hours and words by license, source, language, tag, split, and how words were timed."""
+    rows: list[str] = []
+    for kind, title in GROUPS.items():
+        named = sorted(found.groups.get(kind, {}).items(), key=lambda entry: (-entry[1].seconds, entry[0]))
+        if named:
+            more = f", {SHOWN_GROUPS} of {len(named)}; all are in {JSON}" if len(named) > SHOWN_GROUPS else ""
+            rows += [page.band(title + more, 4), *(_group(name, group) for name, group in named[:SHOWN_GROUPS])]
+    return page.table(["songs kept by", "songs", "hours", "words"], rows, 3) if rows else ""
 
 
-def _group(title: str, named: Mapping[str, Group]) -> str:
-    ordered = sorted(named.items(), key=lambda entry: (-entry[1].seconds, entry[0]))[:SHOWN_GROUPS]
-    rows = [
-        page.row([escape(name), str(group.songs), page.number(group.seconds / costs.HOUR), str(group.words)], 3) for name, group in ordered
-    ]
-    return page.table([title, "songs", "hours", "words"], rows, 3) + _more(len(named), len(rows), JSON)
+def _group(name: str, group: Group) -> str:
+    return page.row([escape(name), str(group.songs), page.number(group.seconds / costs.HOUR), str(group.words)], 3)
 
 
 def _costs(found: Tally, run: Run) -> str:
