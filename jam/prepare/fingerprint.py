@@ -1,4 +1,4 @@
-"""Which recordings are one recording: prints of 32 bits every 46 ms, a small sketch of them for an index, and how much two have in common.
+"""Which recordings are one recording: prints of 32 bits every 23 ms, a small sketch of them for an index, and how much two have in common.
 
 The prints are those of Haitsma and Kalker ("A Highly Robust Audio Fingerprinting System", ISMIR 2002): the signs of energy differences of
 33 bands from 300 to 2000 Hz, along frequency and time. They outlast coding, gain, resampling and a trimmed start; another take of a song,
@@ -15,35 +15,36 @@ from torch import Tensor
 
 DOWN = 8  # 44.1 kHz by this is the rate of the spectra, 5512.5 Hz
 RATE = 5512.5  # Hz
-SIZE, HOP = 2048, 256  # samples of a spectrum (372 ms), and from one to the next (46 ms)
+SIZE, HOP = 2048, 128  # samples of a spectrum (372 ms), and from one to the next (23 ms)
+APART = 8  # hops between the spectra that a print compares (186 ms): prints of a trimmed recording lie between those of the whole one
 BANDS, LOWEST, HIGHEST = 33, 300.0, 2000.0  # Hz
 SILENT = 1e-6  # of the loudest spectrum's energy, below which there is silence (-60 dB)
 OUT_OF_PHASE = 1e-4  # share of the energy in the sum of the channels below which the left one is taken
-WINDOW = 64  # prints (3 s) of which the sketch has the least
-FEW = 16  # a sketch has so many at least, where there are prints enough
-BLOCK = 64  # prints (3 s) that are compared as one
+WINDOW = 64  # prints (1.5 s) of which the sketch has the least
+FEW = 32  # a sketch has so many at least, where there are prints enough
+BLOCK = 128  # prints (3 s) that are compared as one
 ERRORS = 0.14  # share of bits in which blocks of one recording differ at most
 SHARE = 0.6  # of the shorter recording that the other holds, from which on it is the same
-COMMON = 2  # prints that the sketches of one recording share at least
+MANY = 10_000  # songs, of which two prints in common are needed for a closer look: one may be shared by chance
 NEAR = 8  # songs with the same print that are looked at, the first of the order
 
 
 def fingerprint(samples44: Tensor) -> np.ndarray:
-    """The prints (F,), uint32, of `samples44` (2, N) at 44.1 kHz: bit 0 is the lowest band; none for what is shorter than 0.42 s."""
+    """The prints (F,), uint32, of `samples44` (2, N) at 44.1 kHz: bit 0 is the lowest band; none for what is shorter than 0.56 s."""
     energy = _energies(_mono(samples44))  # (spectra, 33)
-    if len(energy) < 2:
+    if len(energy) <= APART:
         return np.zeros(0, np.uint32)
     slope = energy[:, :-1] - energy[:, 1:]
-    bits = np.diff(slope, axis=0) > 0  # (F, 32)
+    bits = slope[APART:] - slope[:-APART] > 0  # (F, 32)
     prints = np.packbits(bits, axis=1, bitorder="little").view("<u4")[:, 0].astype(np.uint32)
     total = energy.sum(1)
     is_silent = total <= SILENT * total.max()
-    prints[is_silent[:-1] & is_silent[1:]] = 0
+    prints[is_silent[:-APART] & is_silent[APART:]] = 0
     return prints
 
 
 def sketch(fingerprint: np.ndarray) -> np.ndarray:
-    """A few of the prints (k,), uint64, sorted: those whose hash is the least within 3 s, some 2 in 3 s.
+    """A few of the prints (k,), uint64, sorted: those whose hash is the least within 1.5 s, 1.4 a second.
 
     What two recordings share stands in both sketches, wherever it lies in them (winnowing: Schleimer, Wilkerson and Aiken 2003).
     """
@@ -105,17 +106,17 @@ def _pairs(sketches: Sequence[np.ndarray]) -> list[tuple[int, int]]:
     values = np.concatenate([np.zeros(0, np.uint64), *sketches])
     ranks = np.argsort(values, kind="stable")  # owners of one value stay in order
     values, owners = values[ranks], owners[ranks]
-    begins = np.flatnonzero(np.r_[True, values[1:] != values[:-1]]) if len(values) else np.zeros(0, int)
-    begin = np.repeat(begins, np.diff(np.append(begins, len(values))))  # where the group of each begins
+    is_first = np.diff(values, prepend=~values[:1]) != 0
+    is_shared = ~is_first | ~np.append(is_first[1:], True)[: len(values)]  # by two songs at least
+    owners, begins = owners[is_shared], np.flatnonzero(is_first[is_shared])
+    begin = np.repeat(begins, np.diff(np.append(begins, len(owners))))  # where the group of each begins
     found = []
     for step in range(NEAR):
-        later = np.flatnonzero(np.arange(len(values)) > begin + step)
+        later = np.flatnonzero(np.arange(len(owners)) > begin + step)
         found.append(owners[begin[later] + step] + owners[later] * len(sketches))
     pairs, counts = np.unique(np.concatenate(found), return_counts=True)
     late, early = np.divmod(pairs, max(1, len(sketches)))
-    sizes = np.array([len(each) for each in sketches])
-    enough = np.minimum(COMMON, np.minimum(sizes[late], sizes[early]) // FEW + 1)
-    kept = np.flatnonzero(counts >= enough)
+    kept = np.flatnonzero(counts >= (1 if len(sketches) < MANY else 2))
     kept = kept[np.lexsort((early[kept], -counts[kept], late[kept]))]
     return list(zip(early[kept].tolist(), late[kept].tolist(), strict=True))
 
