@@ -130,8 +130,9 @@ class Timer:
     def _text(self, sheet: Sheet, language: str | None, where: str, seconds: float) -> Text:
         """The lyrics as they should be heard; what cannot be read or be sung is refused."""
         text = text_of(sheet, self.phonemizer, language, where, seconds)
-        for remark in text.remarks[len(sheet.remarks) :]:
-            raise ValueError(remark)
+        told = text.remarks[len(sheet.remarks) :]
+        if told:
+            raise ValueError(told[0])
         return text
 
     def _is_given(self, sheet: Sheet, where: str) -> bool:
