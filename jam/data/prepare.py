@@ -210,7 +210,7 @@ class Work:
 
     def _facts(self) -> dict[str, Any]:
         """What makes the shards repeatable."""
-        settings = asdict(self.settings)
+        settings = _without_paths(asdict(self.settings))
         for name in ("input", "output", "cache", "workers", "device", "share", "phase", "report"):
             settings.pop(name)
         return {"jam": __version__, "torch": torch.__version__, "settings": settings, "instruments": self.crew.own.identities}
@@ -263,6 +263,12 @@ def _pack(preparer: Preparer, work: tuple[str, Shard, list[Song]]) -> Packed:
         return preparer.files(by_id[name][0], preparer.prepare(*by_id[name]))
 
     return packing.write(Folder(output), shard, files)
+
+
+def _without_paths(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings without where files lie: other machines have them elsewhere, and what they hold is told by hashes."""
+    kept = {name: value for name, value in settings.items() if not name.endswith("_path")}
+    return {name: _without_paths(value) if isinstance(value, dict) else value for name, value in kept.items()}
 
 
 def _cache(settings: PrepareConfig) -> str:

@@ -141,7 +141,11 @@ class Preparer:
     # stages
 
     def _latents_of(self, track: Track) -> bytes:
-        return encoding.to_bytes(self._encoder.encode(self.sound(track)))
+        try:
+            return encoding.to_bytes(self._encoder.encode(self.sound(track)))
+        except torch.OutOfMemoryError as error:
+            chunk = self.settings.latents.chunk
+            raise OSError(f"the device's memory does not hold a chunk of {chunk} frames; lower latents.chunk") from error
 
     def _styles_of(self, track: Track) -> bytes:
         return encoding.to_bytes(self._style.encode(self.sound(track), track.prompts))
