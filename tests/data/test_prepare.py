@@ -163,8 +163,7 @@ def broken(folder: Path) -> dict[str, str]:
     audio.write(folder / "other.wav", mix(4))
     audio.write(folder / "wordless.flac", mix(5))
     audio.write(folder / "short.wav", good[:, : 3 * 44_100])
-    slow = audio.resample(good.mean(0), 44_100, 22_050)
-    soundfile.write(folder / "long.wav", slow.repeat(70)[: 1200 * 22_050].numpy(), 22_050)
+    soundfile.write(folder / "long.wav", good.mean(0).repeat(70)[: 1200 * 44_100].numpy(), 44_100)
     soundfile.write(folder / "phone.wav", audio.resample(good, 44_100, 8000).mean(0).numpy(), 8000)
     audio.write(folder / "silent.flac", torch.zeros(2, 20 * 44_100))
     for name, lyrics in {"twice": 0, "cut": 3, "text": 3, "other": 2, "short": 3, "long": 3, "phone": 3, "silent": 3}.items():
