@@ -19,7 +19,7 @@ MONO = 1e-6  # share of the energy that lies in the difference of channels that 
 SPECTRUM = 2048  # samples
 LOUD = 30.0  # dB under the loudest spectrum down to which spectra are looked at: others may be noise of rounding
 OFTEN = 0.95  # quantile over time
-FLOOR = 60.0  # dB under the greatest of a spectrum's bands down to which there is something to speak of
+FLOOR = 50.0  # dB under the greatest of a spectrum's bands down to which there is something to speak of
 BAND = 8  # bins of a band, 172 Hz
 QUIETEST = 1e-12  # a power below which all is nothing
 
@@ -42,7 +42,7 @@ def facts(decoded: Decoded, samples44: Tensor, damage: str | None = None) -> Fac
         clipping=clipping(samples) if peak >= FULL_SCALE else 0.0,
         offset=100 * float(samples.mean(1, dtype=torch.float64).abs().max()),
         is_mono=_is_mono(samples),
-        bandwidth=bandwidth(samples44),
+        bandwidth=min(bandwidth(samples44), decoded.rate / 2),
         damage=damage,
     )
 
@@ -51,8 +51,9 @@ def bandwidth(samples44: Tensor) -> float:
     """Hz up to which `samples44` (2, N) at 44.1 kHz have something to speak of; 0 for silence.
 
     Own definition. In every spectrum (46 ms) that is within 30 dB of the loudest, each band of 172 Hz is measured against the spectrum's
-    greatest; the bandwidth is the upper edge of the highest band that comes within 60 dB of it in one of twenty of these spectra. What is
-    bright for moments, a cymbal or an s, so counts, and what a filter leaves does not.
+    greatest; the bandwidth is the upper edge of the highest band that comes within 50 dB of it in one of twenty of these spectra. What is
+    bright for moments, a cymbal or an s, so counts, and noise does not. What was resampled from a lower rate by a gentle filter may show
+    up to a third more than half that rate.
     """
     power = _spectra(samples44)  # (bands, spectra)
     total = power.sum(0)
