@@ -276,6 +276,11 @@ def _is_hidden(name: str) -> bool:
     return any(part.startswith(".") and part != "." for part in name.split("/"))
 
 
+def _place(blob: Blob) -> str:
+    """How messages name a file."""
+    return blob.path if blob.offset is None else f"{blob.path}: {blob.name}"
+
+
 def _blob(path: str) -> Blob:
     """A whole file."""
     return Blob(path, PurePosixPath(path).name)
@@ -332,7 +337,7 @@ def _lines(blob: Blob, read: _Read) -> list[str]:
     try:
         text = read(blob, "description").decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{blob.path}: byte {error.start} of {blob.name} is not UTF-8; save the description as UTF-8") from error
+        raise ValueError(f"{_place(blob)}: byte {error.start} is not UTF-8; save the description as UTF-8") from error
     return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
 
 
@@ -342,7 +347,7 @@ def _said(blob: Blob, read: _Read) -> tuple[dict[str, Any], bool]:
         held = json.loads(read(blob, "JSON file").decode("utf-8-sig"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         reason = " ".join(str(error).split())[:100]
-        raise ValueError(f"{blob.path}: {blob.name} is not JSON that can be read ({reason}); mend it") from error
+        raise ValueError(f"{_place(blob)}: is not JSON that can be read ({reason}); mend it") from error
     if not isinstance(held, dict):
         return {}, True
     is_lyrics = timed_json.holds_words(held)

@@ -1,0 +1,291 @@
+"""What there is to prepare: folders, manifests, tars."""
+
+import io
+import json
+import logging
+import tarfile
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jam.lyrics.formats.timed_json import parse_sheet
+from jam.prepare import places
+from jam.prepare.records import Blob, Track, Unread
+from jam.prepare.sources import tracks
+
+WORDS = [{"start": 0.5, "end": 0.9, "word": "moon"}]
+
+
+def lay(folder: Path, **files: Any) -> Path:
+    """Files by their names (`__` is a dot, `___` a slash): texts, bytes, or what JSON holds."""
+    for name, content in files.items():
+        path = folder / name.replace("___", "/").replace("__", ".")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = content if isinstance(content, str | bytes) else json.dumps(content)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return folder
+
+
+def packed(path: Path, files: dict[str, Any]) -> Path:
+    """A tar of files by their names."""
+    with tarfile.open(path, "w") as archive:
+        for name, content in files.items():
+            data = content if isinstance(content, bytes) else json.dumps(content).encode()
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return path
+
+
+def by_id(found: list[Track | Unread]) -> dict[str, Track]:
+    assert all(isinstance(song, Track) for song in found), found
+    return {song.id: song for song in found if isinstance(song, Track)}
+
+
+def problem(found: list[Track | Unread]) -> str:
+    """The one thing that is wrong, in one line."""
+    (song,) = [song for song in found if isinstance(song, Unread)]
+    assert "\n" not in song.problem
+    assert song.problem.startswith(song.where.partition(":")[0].rpartition(".")[0])
+    return song.problem
+
+
+def test_a_folder_has_songs_with_lyrics_of_the_same_name_and_folders_in_it(tmp_path):
+    lay(tmp_path, a__mp3="x", a__lrc="[00:01.00]moon", album___b__WAV="x", album___b__txt="moon", album___c__flac="x", notes__txt="no song")
+    lay(tmp_path, _hidden___d__wav="x").joinpath("_hidden").rename(tmp_path / ".hidden")
+    found = by_id(tracks(str(tmp_path), license="CC0", source_name="made", language="en", tags=["pop"]))
+    assert list(found) == ["a", "album-b", "album-c"]
+    assert found["a"].audio == Blob(str(tmp_path / "a.mp3"), "a.mp3")
+    assert found["a"].lyrics == Blob(str(tmp_path / "a.lrc"), "a.lrc")
+    assert found["album-b"].lyrics == Blob(str(tmp_path / "album/b.txt"), "b.txt")
+    assert found["album-c"].lyrics is None
+    assert {(song.license, song.source, song.language, song.tags) for song in found.values()} == {("CC0", "made", "en", ("pop",))}
+
+
+def test_json_beside_a_song_is_its_words_or_what_is_said_of_it_or_both(tmp_path):
+    lay(tmp_path, list__mp3="x", list__json=WORDS, both__mp3="x", both__json={"word": WORDS, "license": "CC-BY-4.0", "tags": ["a", "b"]})
+    lay(tmp_path, said__mp3="x", said__txt="moon", said__json={"Source": "https://a.b", "genre": "pop; rock", "language": "de", "id": "no"})
+    lay(
+        tmp_path,
+        inline__mp3="x",
+        inline__json={"lyrics": ["moon", "sun"], "instrumental": "no"},
+        none__mp3="x",
+        none__json={"license": "CC0"},
+    )
+    found = by_id(tracks(str(tmp_path), license="usual", tags=["usual"]))
+    lyrics = {name: song.lyrics.name if song.lyrics else song.inline for name, song in found.items()}
+    assert lyrics == {"list": "list.json", "both": "both.json", "said": "said.txt", "inline": "moon\nsun", "none": None}
+    assert (found["both"].license, found["both"].tags) == ("CC-BY-4.0", ("a", "b"))
+    assert (found["said"].source, found["said"].tags, found["said"].language) == ("https://a.b", ("pop", "rock"), "de")
+    assert (found["said"].license, found["none"].license, found["none"].tags) == ("usual", "CC0", ("usual",))
+    assert parse_sheet(json.loads(places.read_blob(found["both"].lyrics)), "both").words[0].word == "moon"
+
+
+def test_descriptions_lie_beside_a_song_one_a_line(tmp_path):
+    lay(tmp_path, a__mp3="x", a__prompt__txt="warm  pop\n\nslow\n", a__txt="moon")
+    song = by_id(tracks(str(tmp_path)))["a"]
+    assert song.prompts == ("warm pop", "slow")
+    assert song.lyrics == Blob(str(tmp_path / "a.txt"), "a.txt")
+
+
+def test_of_several_files_of_a_song_the_best_is_taken_and_the_others_are_told(tmp_path, caplog):
+    lay(tmp_path, a__mp3="x", a__flac="x", a__ogg="x")
+    assert by_id(tracks(str(tmp_path)))["a"].audio.name == "a.flac"
+    assert "2 files of audio are not read" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "tsv"])
+def test_a_metadata_table_tells_of_the_files_of_its_folder(tmp_path, kind):
+    divider = {"csv": ",", "tsv": "\t"}.get(kind)
+    rows = [{"file_name": "a.mp3", "text": "moon", "license": "CC0"}, {"file_name": "in/b.mp3", "text": "sun", "license": "CC-BY"}]
+    lines = (
+        [json.dumps(row) for row in rows]
+        if divider is None
+        else [divider.join(each) for each in (rows[0], *(row.values() for row in rows))]
+    )
+    lay(tmp_path, a__mp3="x", in___b__mp3="x", c__mp3="x", c__txt="star", a__txt="beside")
+    (tmp_path / f"metadata.{kind}").write_text("\n".join(lines))
+    found = by_id(tracks(str(tmp_path)))
+    assert {name: (song.inline, song.license) for name, song in found.items()} == {
+        "a": ("moon", "CC0"),
+        "in-b": ("sun", "CC-BY"),
+        "c": (None, None),
+    }
+    assert found["c"].lyrics is not None
+    assert found["a"].lyrics is None
+
+
+def test_rows_that_name_no_file_are_told_and_the_song_stays(tmp_path):
+    lay(tmp_path, a__mp3="x", metadata__jsonl='{"file_name": "a.mp3"}\n{"file_name": "gone.mp3"}\n')
+    found = tracks(str(tmp_path))
+    assert "song 2: 'gone.mp3': no such audio in the folder" in problem(found)
+    assert [song.id for song in found if isinstance(song, Track)] == ["a"]
+
+
+def test_a_manifest_names_songs_by_columns_of_several_names(tmp_path, caplog):
+    lay(tmp_path, a__mp3="x", in___b__mp3="x", b__lrc="[00:01.00]moon", c__mp3="x", d__mp3="x")
+    rows = [
+        {"id": "first", "audio_path": "a.mp3", "lyrics": "moon\nsun", "url": "https://a.b", "mood": "sad", "split": "validation"},
+        {"path": "in/b.mp3", "LRC Path": "b.lrc", "genre": "pop, rock", "prompt": "warm"},
+        {"file_name": str(tmp_path / "c.mp3"), "lyrics": WORDS, "prompts": ["one", "two"], "mood": "glad"},
+        {"audio": "d.mp3", "instrumental": True, "lyrics": "b.lrc"},
+    ]
+    path = tmp_path / "songs.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with caplog.at_level(logging.WARNING):
+        found = by_id(tracks(str(path)))
+    assert [record.getMessage().count("'mood'") for record in caplog.records] == [1]
+    assert list(found) == ["c", "d", "first", "in-b"]
+    assert (found["first"].inline, found["first"].source, found["first"].split) == ("moon\nsun", "https://a.b", "valid")
+    assert (found["in-b"].lyrics, found["in-b"].tags, found["in-b"].prompts) == (
+        Blob(str(tmp_path / "b.lrc"), "b.lrc"),
+        ("pop", "rock"),
+        ("warm",),
+    )
+    assert (found["c"].inline, found["c"].prompts) == (WORDS, ("one", "two"))
+    assert (found["d"].instrumental, found["d"].lyrics is not None) == (True, True)
+    assert {song.split for name, song in found.items() if name != "first"} == {"train"}
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ('{"audio": "a.mp3"', "line 1"),
+        ("[1]", "is list; write an object with audio"),
+        ('{"id": "x"}', "has no 'audio'"),
+        ('{"audio": 5}', "has no 'audio'"),
+        ('{"audio": "gone.mp3"}', "'gone.mp3': no such audio"),
+        ('{"audio": "a\\u0000.mp3"}', "no such audio"),
+        ('{"audio": "a.mp3", "lrc_path": "gone.lrc"}', "'gone.lrc': no such lyrics file"),
+        ('{"audio": "a.mp3", "lyrics": "la", "lrc_path": "a.mp3"}', "has both 'lyrics' and 'lyrics_path'"),
+        ('{"audio": "a.mp3", "lyrics": 3}', "'lyrics' is 3"),
+        ('{"audio": "a.mp3", "license": 3}', "'license' is 3; write a text"),
+        ('{"audio": "a.mp3", "tags": {"a": 1}}', "'tags' is {'a': 1}; write a list of texts"),
+        ('{"audio": "a.mp3", "split": "test"}', "'split' is 'test'; write train or valid"),
+        ('{"audio": "a.mp3", "instrumental": "perhaps"}', "'instrumental' is 'perhaps'; write true or false"),
+        ('{"id": "b", "audio": "a.mp3"}', "the id 'b' is that of"),
+    ],
+)
+def test_what_is_wrong_with_a_song_is_told_and_the_others_are_read(tmp_path, row, expected):
+    lay(tmp_path, a__mp3="x", b__mp3="x", songs__jsonl=f'{{"id": "b", "audio": "b.mp3"}}\n{row}\n')
+    found = tracks(str(tmp_path / "songs.jsonl"))
+    assert expected in problem(found)
+    assert [song.id for song in found if isinstance(song, Track)] == ["b"]
+
+
+def test_json_that_is_broken_costs_one_song(tmp_path):
+    lay(tmp_path, a__mp3="x", a__json='{"license": ', b__mp3="x")
+    found = tracks(str(tmp_path))
+    assert "a.json: is not JSON that can be read" in problem(found)
+    assert len(found) == 2
+
+
+def shard(folder: Path, name: str = "songs-000000.tar") -> Path:
+    said = {"license": "CC0", "word": WORDS}
+    files = {"a.mp3": b"audio of a", "a.json": said, "in/b.flac": b"of b", "in/b.txt": b"moon", "in/b.prompt.txt": b"warm"}
+    return packed(folder / name, files | {"in/b.json": {"tags": ["x"]}})
+
+
+def test_songs_of_a_tar_are_read_where_they_lie(tmp_path):
+    path = shard(tmp_path)
+    for source in (str(path), str(tmp_path), str(tmp_path / "songs-{000000..000000}.tar")):
+        found = by_id(tracks(source))
+        assert list(found) == ["a", "in-b"]
+        assert places.read_blob(found["a"].audio) == b"audio of a"
+        assert (found["a"].license, found["a"].audio.name, found["a"].where) == ("CC0", "a.mp3", f"{path}: a.mp3")
+        assert json.loads(places.read_blob(found["a"].lyrics))["word"] == WORDS
+        assert places.read_blob(found["in-b"].lyrics) == b"moon"
+        assert (found["in-b"].tags, found["in-b"].prompts) == (("x",), ("warm",))
+
+
+def test_several_tars_are_one_source_and_one_key_in_two_is_two_songs(tmp_path):
+    first, second = shard(tmp_path, "one.tar"), shard(tmp_path, "two.tar")
+    found = by_id(tracks(f"{first}::{second}"))
+    assert len(found) == 4
+    assert all(name.startswith(("a-", "in-b-")) for name in found)
+    assert list(by_id(tracks(f"{second}::{first}"))) == list(found)
+
+
+def test_a_tar_that_is_cut_keeps_the_songs_before_and_a_song_without_audio_is_told(tmp_path):
+    path = packed(tmp_path / "a.tar", {"a.mp3": bytes(2000), "b.mp3": bytes(2000)})
+    path.write_bytes(path.read_bytes()[:3000])
+    found = tracks(str(path))
+    assert "the tar is damaged after 1 files" in problem(found)
+    assert [song.id for song in found if isinstance(song, Track)] == ["a"]
+    mute = packed(tmp_path / "mute.tar", {"a.txt": b"moon", "b.mp3": b"x"})
+    assert "holds no audio (it has .txt)" in problem(tracks(str(mute)))
+
+
+def test_a_tar_that_is_compressed_is_refused_with_what_unpacks_it(tmp_path):
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz"):
+        pass
+    assert "is compressed" in problem(tracks(str(tmp_path / "a.tar.gz")))
+    assert "unpack it with gunzip" in problem(tracks(str(tmp_path)))
+
+
+def test_paths_that_give_one_id_all_have_a_hash_whatever_the_order(tmp_path):
+    lay(tmp_path, a___b__mp3="x", c__mp3="x")
+    (tmp_path / "a b.mp3").touch()
+    (tmp_path / "été.mp3").touch()
+    (tmp_path / "歌.mp3").touch()
+    (tmp_path / f"{'long' * 40}.mp3").touch()
+    found = by_id(tracks(str(tmp_path)))
+    assert {name[:4] for name in found} == {"a-b-", "c", "-t-", "song", "long"}
+    assert len(found) == 6
+    assert all(len(name) <= 96 and name.isascii() and not set("./ ") & set(name) for name in found)
+    (tmp_path / "a b.mp3").unlink()
+    assert "a-b" in by_id(tracks(str(tmp_path)))
+
+
+def test_a_song_keeps_its_split_whatever_other_songs_there_are(tmp_path):
+    for number in range(300):
+        (tmp_path / f"song{number}.mp3").touch()
+    splits = {song.id: song.split for song in by_id(tracks(str(tmp_path), valid_share=0.2)).values()}
+    assert 35 < sum(split == "valid" for split in splits.values()) < 90
+    assert splits != {song.id: song.split for song in by_id(tracks(str(tmp_path), valid_share=0.2, seed=1)).values()}
+    for number in range(0, 300, 2):
+        (tmp_path / f"song{number}.mp3").unlink()
+    fewer = {song.id: song.split for song in by_id(tracks(str(tmp_path), valid_share=0.2)).values()}
+    assert fewer.items() <= splits.items()
+
+
+def test_a_source_that_is_missing_or_empty_is_refused_in_one_line(tmp_path):
+    lay(tmp_path, empty__jsonl="", none__csv="audio,license\n", list__json="{}", text___a__txt="no song")
+    for source, expected in {
+        tmp_path / "gone": "no such folder",
+        tmp_path / "gone.jsonl": "no such manifest",
+        tmp_path / "gone.tar": "shards are missing",
+        tmp_path / "empty.jsonl": "holds no songs",
+        tmp_path / "none.csv": "holds no songs",
+        tmp_path / "list.json": "write a list of items",
+        tmp_path / "text": "holds no audio",
+    }.items():
+        with pytest.raises(ValueError, match=expected) as caught:
+            tracks(str(source))
+        assert "\n" not in str(caught.value)
+
+
+def test_an_object_store_is_a_folder_too(tmp_path):
+    fsspec = pytest.importorskip("fsspec")
+    system = fsspec.filesystem("memory")
+    for name, content in {"a.mp3": b"x", "a.txt": b"moon", "in/b.ogg": b"x", "list.jsonl": b'{"audio": "a.mp3", "id": "c"}\n'}.items():
+        system.pipe_file(f"/sources/{name}", content)
+    system.pipe_file("/sources/tars/one.tar", shard(tmp_path).read_bytes())
+    found = by_id(tracks("memory://sources"))
+    assert len(found) == 4
+    assert by_id(tracks("memory://sources/list.jsonl"))["c"].audio.path == "memory://sources/a.mp3"
+    packed_song = by_id(tracks("memory://sources/tars/one.tar"))["a"]
+    assert places.read_blob(packed_song.audio) == b"audio of a"
+
+
+def test_thousands_of_files_are_listed_in_a_moment(tmp_path):
+    for number in range(40):
+        (tmp_path / f"{number}").mkdir()
+        for song in range(50):
+            (tmp_path / f"{number}/{song}.mp3").touch()
+            (tmp_path / f"{number}/{song}.txt").touch()
+    begin = time.perf_counter()
+    assert len(tracks(str(tmp_path))) == 2000
+    assert time.perf_counter() - begin < 1
