@@ -115,19 +115,17 @@ def _drafts(source: str) -> Iterator[_Draft]:
 
 def _of_folder(folder: str) -> Iterator[_Draft]:
     """The songs of a folder and the folders in it."""
-    names = [places.within(folder, path) for path in places.listed(folder)]
-    tables = [name for name in names if name.rpartition("/")[2].lower() in METADATA]
-    songs, beside = _gathered(name for name in names if name not in tables and not PACKED.search(name))
-    said = _told_of(folder, tables, songs)
+    paths = {places.within(folder, path): path for path in places.listed(folder)}
+    tables = {name for name in paths if name.rpartition("/")[2].lower() in METADATA}
+    songs, beside = _gathered(name for name in paths if name not in tables and not PACKED.search(name))
+    said = _told_of(folder, sorted(tables), songs)
     for stem, audio in songs.items():
-        where = places.join(folder, audio)
-        draft = replace(said.pop(stem, _Draft(where, stem)), where=where, path=stem, audio=_blob(where))
-        blobs = {suffix: _blob(places.join(folder, name)) for suffix, name in beside.get(stem, {}).items()}
-        yield _with_sidecars(draft, blobs, places.read_blob)
+        draft = replace(said.pop(stem, _Draft("", stem)), where=paths[audio], path=stem, audio=_blob(paths[audio]))
+        yield _with_sidecars(draft, {suffix: _blob(paths[name]) for suffix, name in beside.get(stem, {}).items()}, places.read_blob)
     yield from said.values()
-    for name in names:
+    for name, path in paths.items():
         if PACKED.search(name):
-            yield from _of_tar(places.join(folder, name))
+            yield from _of_tar(path)
 
 
 def _told_of(folder: str, tables: Sequence[str], songs: Mapping[str, str]) -> dict[str, _Draft]:
@@ -283,7 +281,7 @@ def _place(blob: Blob) -> str:
 
 def _blob(path: str) -> Blob:
     """A whole file."""
-    return Blob(path, PurePosixPath(path).name)
+    return Blob(path, path.rpartition("/")[2])
 
 
 def _gathered(names: Iterable[str], is_tar: bool = False) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
