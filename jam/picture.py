@@ -93,7 +93,7 @@ def draw_checked(
     `draw`.
     """
     seconds = max(samples.shape[-1] / SAMPLE_RATE, 1.0)
-    figure, lower, letter = _over_lanes(samples, seconds, title, {2.6: "found", 1.6: "not found", 0.6: "others"})
+    figure, lower, letter = _over_lanes(samples, seconds, title, {2.6: "found", 1.6: "not found", 0.6: "extra"})
     _lane(lower, found, ASKED, 2.2, letter)
     _lane(lower, missed, MISSED, 1.2, letter)
     lower.broken_barh([(start, end - start) for start, end in extra], (0.2, 0.8), color=BESIDE, alpha=0.5, linewidth=0)

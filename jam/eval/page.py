@@ -330,7 +330,8 @@ def _edges(ordered: Sequence[float]) -> list[float]:
     """The edges of bins of a round width over sorted numbers, but for the outermost of them."""
     cut = math.floor(OUTER * len(ordered))
     low, high = ordered[cut], ordered[-1 - cut]
-    rough = (high - low) / BINS or max(abs(low), 1.0) / BINS
+    high = high if high > low else low + max(abs(low), 1.0) / 10  # all numbers are equal: a bar with some room
+    rough = (high - low) / BINS
     power = 10 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * 0.999)
     first, last = math.floor(low / step), math.floor(high / step) + 1

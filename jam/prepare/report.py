@@ -25,14 +25,14 @@ from jam.eval import page
 from jam.prepare import costs, plots, tally
 from jam.prepare.places import Folder
 from jam.prepare.records import Prepared, Reason, Unread
-from jam.prepare.tally import FIGURES, Entry, Flags, Group, Tally
+from jam.prepare.tally import FIGURES, Entry, Flags, Group, Line, Tally
 from jam.timing import SAMPLE_RATE
 
 log = logging.getLogger(__name__)
 
 HTML, JSON, SONGS, FILES = "report.html", "report.json", "songs.jsonl", "report_files"
 LONGEST_LIST = 10_000  # songs that `report.json` holds
-SHOWN_GROUPS, SHOWN_WORDS, SHOWN_MISSED = 100, 300, 40  # rows, and words in a cell
+SHOWN_GROUPS, SHOWN_WORDS, SHOWN_MISSED = 100, 300, 40  # rows, and words or stretches in a cell
 GROUPS = {"license": "license", "source": "source", "language": "language", "tag": "tag", "split": "split", "method": "timing of words"}
 PROJECTED = (10_000, 1_000_000)  # songs
 
@@ -188,11 +188,7 @@ def _draw(folder: Folder, found: Tally, samples_of: SampleOf, sound: bool) -> li
         folder.remove(name)
     drawn = []
     for song in found.sample.items:
-        try:
-            samples = samples_of(song.id)
-        except ValueError as error:
-            log.warning("%s: not drawn in the report: %s", song.id, error)
-            continue
+        samples = _there(song, lambda one: samples_of(one.id))
         if samples is None:
             continue
         with folder.whole(f"{FILES}/{song.id}.png") as part:
@@ -201,6 +197,15 @@ def _draw(folder: Folder, found: Tally, samples_of: SampleOf, sound: bool) -> li
             _play(folder, song, samples)
         drawn.append((song, sound))
     return drawn
+
+
+def _there(song: Prepared, read: StyleOf) -> Tensor | None:
+    """A song's sound or styles; None where they are gone by now."""
+    try:
+        return read(song)
+    except ValueError as error:
+        log.warning("%s: shown in the report without: %s", song.id, error)
+        return None
 
 
 def _stale(folder: Folder, wanted: set[str]) -> list[str]:
@@ -220,7 +225,7 @@ def _styles(found: Tally, styles_of: StyleOf) -> list[tuple[str, str, np.ndarray
     """Name, group and mean style vector of songs that chance chose."""
     styles = []
     for song in found.mapped.items:
-        vectors = styles_of(song)
+        vectors = _there(song, styles_of)
         if vectors is not None and len(vectors):
             styles.append((song.id, tally.group_of(song), vectors.float().mean(0).numpy()))
     return sorted(styles, key=lambda entry: entry[0])
@@ -309,7 +314,7 @@ def _flagged(found: Tally) -> str:
 
 def _flagged_why(song: Prepared, flags: Flags) -> str:
     assert song.timing is not None
-    spans = ", ".join(f"{_clock(start)} to {_clock(end)}" for start, end in song.timing.extra)
+    spans = ", ".join(f"{_moment(start)} to {_moment(end)}" for start, end in song.timing.extra[:SHOWN_MISSED])
     lines = [*(flag.text for flag in tally.flagged(song, flags)), *song.timing.remarks]
     beside = f"<small>sung beside the lyrics: {spans}</small>" if spans else ""
     return "<br>".join(escape(line) for line in lines) + beside
@@ -399,17 +404,16 @@ def _projected(projections: Sequence[costs.Projection]) -> str:
 def _songs(found: Tally, many: bool) -> str:
     """A row for each song."""
     head = ["song", "", *(f"{figure.label}, {figure.unit}" if figure.unit else figure.label for figure in FIGURES)]
-    rows = [_song(song, found.flags) for song in found.overview.items]
+    rows = [_song(line) for line in found.overview.items]
     if not rows:
         return ""
     return page.table(head, rows, len(FIGURES)) + _more(found.meter.songs, len(rows), SONGS if many else JSON)
 
 
-def _song(song: Prepared, flags: Flags) -> str:
-    values = [figure.of(song) for figure in FIGURES]
-    state = "rejected" if song.is_rejected else "worth a look" if tally.flagged(song, flags) else "kept"
-    cells = [page.DASH if value is None else page.number(value) for value in values]
-    return page.row([escape(song.id), state, *cells], len(FIGURES), "bad" if song.is_rejected else "")
+def _song(line: Line) -> str:
+    state = "rejected" if line.is_rejected else "worth a look" if line.is_flagged else "kept"
+    cells = [page.DASH if value is None else page.number(value) for value in line.values]
+    return page.row([escape(line.id), state, *cells], len(FIGURES), "bad" if line.is_rejected else "")
 
 
 # parts of cells
@@ -437,6 +441,11 @@ def _counted(count: int, one: str, many: str = "") -> str:
 
 def _clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def _moment(seconds: float) -> str:
+    tenths = round(10 * seconds)
+    return f"{tenths // 600}:{tenths % 600 // 10:02d}.{tenths % 10}"
 
 
 def _size(size: float) -> str:

@@ -129,6 +129,16 @@ class Entry:
     reasons: tuple[Reason, ...]
 
 
+@dataclass(frozen=True)
+class Line:
+    """A song in the list of all: whether it is kept, whether it is worth a look, and its figures in the order of `FIGURES`."""
+
+    id: str
+    is_rejected: bool
+    is_flagged: bool
+    values: tuple[float | None, ...]
+
+
 @dataclass
 class Tally:
     """What songs have together; `add` each once."""
@@ -160,9 +170,9 @@ class Tally:
     def add(self, song: Prepared) -> None:
         """Counts a song."""
         self.meter.add(song)
-        self.overview.offer(song.id, song)
-        for figure in FIGURES:
-            value = figure.of(song)
+        values = tuple(figure.of(song) for figure in FIGURES)
+        self.overview.offer(song.id, Line(song.id, song.is_rejected, bool(flagged(song, self.flags)), values))
+        for figure, value in zip(FIGURES, values, strict=True):
             if value is not None and math.isfinite(value):
                 self.values[figure.name][song.is_rejected].append(value)
         if song.is_rejected:

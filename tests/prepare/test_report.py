@@ -82,7 +82,9 @@ def samples(name: str) -> torch.Tensor | None:
 
 
 def styles(found: Prepared) -> torch.Tensor | None:
-    return None if found.id == "tune" else torch.full((3, 512), float(len(found.id)))
+    if found.id == "off":
+        raise ValueError("off: styles are damaged")
+    return None if found.id == "tune" else torch.full((3, 512), float(ord(found.id[0])))
 
 
 def write(folder, songs=SONGS, unread=UNREAD, settings=None) -> dict:
@@ -103,6 +105,7 @@ def written(tmp_path_factory) -> tuple:
 
 def test_the_page_is_well_formed_and_needs_nothing_from_elsewhere(written):
     html, _, folder = written
+    assert "3 songs; the plane keeps 100 %" in html.text  # those whose styles are there
     assert "script" not in html.tags and not any(address.startswith("http") for address in html.addresses)
     drawn = {f"report_files/{name}{kind}" for name in ("right", "wrong", "guess") for kind in (".png", ".mp3")}
     assert set(html.addresses) == drawn and all((folder / address).is_file() for address in drawn)
@@ -136,7 +139,7 @@ def test_wrong_words_are_flagged_by_song_and_word(written):
 def test_singing_beside_the_lyrics_and_times_that_are_off_are_flagged(written):
     flags = {entry["id"]: [flag["rule"] for flag in entry["flags"]] for entry in written[1]["flagged"]}
     assert flags == {"wrong": ["found"], "guess": ["extra"], "off": ["lag"]}
-    assert "20.5 s are sung that the lyrics lack" in written[0].text and "1:00 to 1:20" in written[0].text
+    assert "20.5 s are sung that the lyrics lack" in written[0].text and "1:00.0 to 1:20.5" in written[0].text
     assert "212 ms before their given times" in written[0].text
 
 
