@@ -267,7 +267,7 @@ def _pack(preparer: Preparer, work: tuple[str, Shard, list[Song]]) -> Packed:
 
 def _without_paths(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings without where files lie: other machines have them elsewhere, and what they hold is told by hashes."""
-    kept = {name: value for name, value in settings.items() if not name.endswith("_path")}
+    kept = {name: value for name, value in settings.items() if not f"_{name}".endswith("_path")}
     return {name: _without_paths(value) if isinstance(value, dict) else value for name, value in kept.items()}
 
 

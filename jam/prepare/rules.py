@@ -16,24 +16,24 @@ from jam.prepare.records import Facts, Reason, Timing, Track
 class Rules:
     """What a recording must be like."""
 
-    min_seconds: float | None = 5.0
-    max_seconds: float | None = 600.0
-    min_rate: int | None = 22_050  # Hz
-    min_bandwidth: float | None = 5000.0  # Hz
-    allow_mono: bool = True
+    min_seconds: float | None = 5.0  # seconds that a recording lasts, at least
+    max_seconds: float | None = 600.0  # seconds that it lasts, at most
+    min_rate: int | None = 22_050  # Hz that it is sampled at, at least
+    min_bandwidth: float | None = 5000.0  # Hz up to which its spectrum must reach, whatever its rate says
+    allow_mono: bool = True  # songs whose channels are equal
     allow_damaged: bool = False  # files whose end is missing
-    allow_duplicates: bool = False
-    max_silence: float | None = 0.6  # share of the song
-    min_loudness: float | None = -50.0  # LUFS
-    max_clipping: float | None = 2.0  # % of samples
-    max_offset: float | None = 5.0  # % of full scale
-    allow_wordless: bool = False  # songs without lyrics, which are sung as instrumentals
-    min_found: float | None = 0.75  # share of the words
-    min_confidence: float | None = None  # mean log-probability of the words under the best
-    max_error: float | None = 300.0  # ms, median of given times against what is heard
-    max_unknown: float | None = 0.5  # share of words that no dictionary has
-    max_words_per_second: float | None = 8.0
-    min_words_per_second: float | None = None
+    allow_duplicates: bool = False  # songs that an earlier one holds already
+    max_silence: float | None = 0.6  # share of the song that is silent, at most
+    min_loudness: float | None = -50.0  # LUFS, at least
+    max_clipping: float | None = 2.0  # % of samples that are clipped, at most
+    max_offset: float | None = 5.0  # % of full scale, at most
+    allow_wordless: bool = False  # songs without words, as instrumentals
+    min_found: float | None = 0.75  # share of the words that must be heard
+    min_confidence: float | None = None  # mean log-probability of the words heard, 0 at best, at least
+    max_error: float | None = 300.0  # ms between given times and what is heard, in the median, at most
+    max_unknown: float | None = 0.5  # share of words that no dictionary has, at most
+    max_words_per_second: float | None = 8.0  # of the whole recording
+    min_words_per_second: float | None = None  # of the whole recording
     allow_unlicensed: bool = False  # songs without license or source
 
     def __post_init__(self) -> None:

@@ -20,18 +20,18 @@ PHASES = ("all", "check", "encode", "pack")
 class PrepareConfig:
     """Everything that can be set."""
 
-    input: str | None = None  # a folder, a manifest, or WebDataset shards of audio
+    input: str | None = None  # a folder, a manifest, or WebDataset tars of audio
     output: str | None = None  # a folder for the shards
-    cache: str | None = None  # what the stages made; null: OUTPUT/cache
+    cache: str | None = None  # where what the stages made is kept; null: OUTPUT/cache
     license: str | None = None  # of songs that name none
     source: str | None = None  # where songs that do not say it come from
     language: str | None = None  # of songs that name none; null: American English
     tags: tuple[str, ...] = ()  # of every song
-    valid_share: float = 0.0  # of the songs that name no split goes to the shards valid-*.tar
+    valid_share: float = 0.0  # so many of the songs that name no split go to valid-*.tar
     num_songs: int | None = None  # only the first so many
-    seed: int = 0  # of the order of songs, the split and what the report draws
-    phase: str = "all"  # or check, encode, pack: for arrays of jobs
-    share: str | None = None  # of an array of jobs: 1/16 ... 16/16
+    seed: int = 0  # of that split
+    phase: str = "all"  # or check, encode, pack, for arrays of jobs
+    share: str | None = None  # which job of an array this is, 1/16 to 16/16; null: no array
     device: str | None = None  # null: a CUDA device where there is one
     workers: int | None = None  # processes of each process; null: one for each core, or one with a GPU
     phonemizer_path: str | None = None  # null: from the hub
