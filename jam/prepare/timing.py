@@ -39,6 +39,7 @@ SEARCHES = ("viterbi", "forced_align")
 RECOGNISERS = ("judge", "whisper", "faster-whisper")
 FAR = 1.0  # seconds from its given start from which on a word that is heard counts as another
 AROUND = 2.0  # seconds beside a line's own times in which its words are looked for
+SUNG = 3.0  # seconds of singing from which on a song without lyrics is told to have some
 ENOUGH = 0.5  # share of the words that a line's times must let find, lest they are wrong
 
 VOWELS = SOUNDS[1:16]
@@ -60,7 +61,7 @@ class TimingSettings:
     whisper_path: str | None = None  # a folder as transformers writes it; null: the hub or its cache
     faster_whisper_path: str | None = None  # a folder of ct2-transformers-converter; null: the hub or its cache
     vocabulary: str | None = None  # a text of words, with counts or without: those that the judge may write down
-    verify: bool = True  # times that are given are listened to as well
+    verify: bool = True  # times that are given, and songs without lyrics, are listened to as well
     language: str | None = None  # of songs that name none; null: English
 
     def __post_init__(self) -> None:
@@ -123,9 +124,18 @@ class Timer:
         if self.transcriber is not None and (sheet is None or (self.settings.method == "transcribe" and sheet.words)):
             return self._transcribed(samples, self.transcriber, language, where)
         if sheet is None or not sheet.words:
-            return Timing("none", language=language, remarks=() if sheet is None else sheet.remarks)
+            return self._wordless(samples, language, () if sheet is None else sheet.remarks)
         text = self._text(sheet, language, where, samples.shape[-1] / SAMPLE_RATE)
         return self._given(samples, text) if self._is_given(sheet, where) else self._aligned(samples, text)
+
+    def _wordless(self, samples: Tensor, language: str | None, remarks: tuple[str, ...]) -> Timing:
+        """A song without lyrics, and whether it is sung all the same."""
+        if not self.settings.verify:
+            return Timing("none", language=language, remarks=remarks)
+        extra = self.aligner.place(self.aligner.hear(samples, SAMPLE_RATE), (), None).extra
+        seconds = sum(end - start for start, end in extra)
+        told = (f"has no lyrics, but singing is heard for {seconds:.0f} s",) if seconds >= SUNG else ()
+        return Timing("none", self.aligner.name, extra=extra, language=language, remarks=(*remarks, *told))
 
     def _text(self, sheet: Sheet, language: str | None, where: str, seconds: float) -> Text:
         """The lyrics as they should be heard; what cannot be read or be sung is refused."""
@@ -133,6 +143,10 @@ class Timer:
         told = text.remarks[len(sheet.remarks) :]
         if told:
             raise ValueError(told[0])
+        silent = sum(not sounds for sounds in text.spelled(self.aligner.spell))
+        if silent:
+            remark = f"{silent} of {len(text.words)} words have no sound that {self.aligner.name} knows, so that they cannot be found"
+            return replace(text, remarks=(*text.remarks, remark))
         return text
 
     def _is_given(self, sheet: Sheet, where: str) -> bool:

@@ -54,6 +54,7 @@ def test_singing_that_the_lyrics_lack_is_told() -> None:
 
 def test_words_without_letters_and_songs_without_frames_are_not_found() -> None:
     assert forced(heard("..2.."), [[], [2]]).words[0] is None
+    assert [(round(start / FRAME), round(end / FRAME)) for start, end in forced(heard("..2.3.4.5.6.."), []).extra] == [(2, 11)]
     none = Emissions(np.zeros((0, 8), np.float32), FRAME, 0.0, BLANK, SILENCE)
     assert forced(none, [[2]]).words == (None,)
 

@@ -178,10 +178,25 @@ def test_songs_without_words_have_no_timing(timer: Timer, songs: list[Rendered])
         assert (timing.method, timing.words, timing.found, timing.language) == ("none", (), None, "en")
 
 
+def test_singing_in_a_song_without_lyrics_is_told(timer: Timer, phonemizer: Phonemizer, songs: list[Rendered]) -> None:
+    band = audio.read(SONGS / "song-0.band.mp3")[0]
+    assert timer.time(band, Sheet()).extra == () == timer.time(band, Sheet()).remarks
+    sung = timer.time(songs[0].mix, Sheet())
+    assert sum(end - start for start, end in sung.extra) > 5 and "singing is heard for" in sung.remarks[0]
+    deaf = Timer(TimingSettings(verify=False), phonemizer, timer.aligner)
+    assert deaf.time(songs[0].mix, Sheet()).extra == ()
+
+
 def test_phonemes_that_are_given_stay_and_rare_words_are_told(timer: Timer, songs: list[Rendered]) -> None:
     timing = timer.time(songs[0].mix, sheet_of("night{naɪt} zzyxqua", "song.txt"))
     assert timing.words[0].phoneme == "naɪt"
     assert [word.is_known for word in timing.words] == [True, False]
+
+
+def test_words_that_the_aligner_cannot_know_are_told(timer: Timer, songs: list[Rendered]) -> None:
+    timing = timer.time(songs[0].mix, sheet_of("night{ʘǃ} light", "song.txt"))
+    assert "1 of 2 words have no sound that judge knows" in timing.remarks[0]
+    assert not timing.words[0].is_found
 
 
 def test_what_cannot_be_read_or_be_sung_is_refused_in_a_line(timer: Timer, phonemizer: Phonemizer, songs: list[Rendered]) -> None:
