@@ -83,9 +83,12 @@ def write(
     for broken in unread:
         found.add_unread(broken)
     listed = _list_songs(folder, songs, unread, found)
-    data = _as_json(found, facts, run) | ({} if listed is None else {"songs": listed})
+    drawn, earlier = _draw(folder, found, samples_of, settings.audio), _earlier(folder)
+    files = sorted(f"{FILES}/{song.id}{suffix}" for song, sound in drawn for suffix in ((".png", ".mp3") if sound else (".png",)))
+    data = _as_json(found, facts, run) | {"files": files} | ({} if listed is None else {"songs": listed})
     folder.write(JSON, (json.dumps(data, ensure_ascii=False, allow_nan=False) + "\n").encode())
-    drawn = _draw(folder, found, samples_of, settings.audio)
+    for name in earlier.difference(files):
+        folder.remove(name)
     folder.write(HTML, _as_page(found, facts, run, drawn, _styles(found, styles_of), listed is None).encode())
     return folder.path(HTML)
 
@@ -183,9 +186,6 @@ def _projections(found: Tally, run: Run) -> list[costs.Projection]:
 
 def _draw(folder: Folder, found: Tally, samples_of: SampleOf, sound: bool) -> list[tuple[Prepared, bool]]:
     """Draws the songs that chance chose; those that were drawn, and whether they can be played."""
-    wanted = {f"{FILES}/{song.id}{suffix}" for song in found.sample.items for suffix in (".png", *((".mp3",) if sound else ()))}
-    for name in _stale(folder, wanted):
-        folder.remove(name)
     drawn = []
     for song in found.sample.items:
         samples = _there(song, lambda one: samples_of(one.id))
@@ -208,10 +208,13 @@ def _there(song: Prepared, read: StyleOf) -> Tensor | None:
         return None
 
 
-def _stale(folder: Folder, wanted: set[str]) -> list[str]:
-    """Pictures and sound of an earlier report that this one does not show."""
-    names = Folder(folder.path(FILES)).names()
-    return [f"{FILES}/{name}" for name in names if name.endswith((".png", ".mp3")) and f"{FILES}/{name}" not in wanted]
+def _earlier(folder: Folder) -> set[str]:
+    """The pictures and the sound of the report that was there before."""
+    try:
+        names = json.loads(folder.read(JSON) or b"{}").get("files", [])
+    except (ValueError, AttributeError):
+        return set()  # no report of ours
+    return {name for name in names if isinstance(name, str) and name.startswith(f"{FILES}/") and ".." not in name}
 
 
 def _play(folder: Folder, song: Prepared, samples: Tensor) -> None:

@@ -186,9 +186,11 @@ def test_two_reports_of_the_same_songs_are_equal_and_chance_is_a_seed(tmp_path):
 
 def test_pictures_of_an_earlier_report_go_and_files_of_others_stay(tmp_path):
     write(tmp_path, settings=ReportSettings(pictures=12))
-    (tmp_path / "report_files" / "notes.txt").write_text("mine")
+    (tmp_path / "report_files" / "mine.png").write_bytes(b"mine")
     write(tmp_path, settings=ReportSettings(pictures=0))
-    assert [path.name for path in (tmp_path / "report_files").iterdir()] == ["notes.txt"]
+    assert [path.name for path in (tmp_path / "report_files").iterdir()] == ["mine.png"]
+    (tmp_path / "report.json").write_text("no report")
+    assert write(tmp_path, settings=ReportSettings(pictures=1))["files"] == ["report_files/guess.png"]
 
 
 @pytest.mark.parametrize(("songs", "unread"), [((), ()), ((), UNREAD), (SONGS[6:], ()), (SONGS[4:5], ())])
