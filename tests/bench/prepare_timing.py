@@ -1,4 +1,4 @@
-"""How well preparation times songs: edges of words, words that are not sung, lyrics of another song.
+"""How well preparation times songs: edges of words, words that are not sung, lyrics of another song, songs without lyrics.
 
     python tests/bench/prepare_timing.py FOLDER [each=1] [workers=2]
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -20,14 +21,19 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from jam import assets, audio
 from jam.lyrics.formats import read_sheet
 from jam.lyrics.phonemes import Phonemizer
+from jam.lyrics.words import Word
+from jam.nano.compose import common_words
 from jam.prepare.records import Timing
 from jam.prepare.timing import Timer, TimingSettings
+from jam.prepare.transcription import JudgeReader
 from jam.timing import SAMPLE_RATE
 
+READ_EACH = 10  # songs are read without their lyrics
 SHARES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 
 
@@ -54,12 +60,16 @@ def timer() -> Timer:
     return Timer.load(TimingSettings(), Phonemizer.load(assets.BUNDLE / "phonemizer.pt"))
 
 
+def mix(folder: Path, name: str) -> Tensor:
+    """A song's samples (2, N) at 44.1 kHz."""
+    samples, rate = audio.read(next(path for path in folder.glob(f"songs/{name}.*") if path.suffix != ".txt"))
+    return audio.resample(samples, rate, SAMPLE_RATE)
+
+
 def measure(names: tuple[str, str], folder: Path, truth: dict[str, Any]) -> Measured:
     """One song, and the lyrics of another."""
     name, other = names
-    file = next(path for path in folder.glob(f"songs/{name}.*") if path.suffix != ".txt")
-    samples, rate = audio.read(file)
-    samples = audio.resample(samples, rate, SAMPLE_RATE)
+    samples = mix(folder, name)
     begin = time.perf_counter()
     own = timer().time(samples, read_sheet(folder / f"songs/{name}.txt"))
     took = time.perf_counter() - begin
@@ -104,6 +114,40 @@ def pairs(songs: Sequence[Measured]) -> str:
     )
 
 
+def read(folder: Path, truth: dict[str, Any], names: Sequence[str]) -> str:
+    """What the judge writes down of songs without lyrics, from the frequent words and the rare ones of all songs."""
+    counts = dict.fromkeys(common_words(), 20.0) | {one["word"]: 1.0 for song in truth.values() for one in song["word"]}
+    with tempfile.TemporaryDirectory() as scratch:
+        vocabulary = Path(scratch) / "words.txt"
+        vocabulary.write_text("".join(f"{word} {count}\n" for word, count in counts.items()), encoding="utf-8")
+        scribe = Timer.load(TimingSettings(recogniser="judge", vocabulary=str(vocabulary)), timer().phonemizer)
+    reader = scribe.transcriber
+    assert isinstance(reader, JudgeReader)
+    canon = dict(zip(reader.vocabulary.sounds, reader.vocabulary.words, strict=True))  # words that sound alike are one
+    wrong = sung = 0
+    seconds = 0.0
+    for name in names:
+        samples = mix(folder, name)
+        begin = time.perf_counter()
+        heard = [word.word for word in reader.write(samples)]
+        seconds += time.perf_counter() - begin
+        said = timer().phonemizer.ipa([one["word"] for one in truth[name]["word"]])
+        true = [canon[tuple(reader.judge.spell(Word(0.0, 0.0, "", ipa)))] for ipa in said]
+        wrong, sung = wrong + edits(true, heard), sung + len(true)
+    each = seconds / sum(truth[name]["seconds"] for name in names)
+    return f"reading, of {len(canon)} words: {wrong / sung:.1%} of {sung} words wrong, in {each:.4f} s for each second of song"
+
+
+def edits(true: Sequence[str], heard: Sequence[str]) -> int:
+    """How many words have to be changed, put in or left out."""
+    row = list(range(len(heard) + 1))
+    for number, word in enumerate(true, 1):
+        before, row[0] = row[:], number
+        for place, other in enumerate(heard, 1):
+            row[place] = min(before[place] + 1, row[place - 1] + 1, before[place - 1] + (word != other))
+    return row[-1]
+
+
 def main(words: list[str]) -> int:
     """Reads the folder and key=value words, and prints."""
     given = {"each": "1", "workers": "2"} | dict(word.split("=", 1) for word in words[1:])
@@ -115,6 +159,7 @@ def main(words: list[str]) -> int:
     for label, chosen in (("all songs", songs), ("fresh songs", [song for song in songs if song.is_fresh])):
         sys.stdout.write(f"{label} ({len(chosen)})\n{edges(chosen)}\n{flags(chosen)}\n{pairs(chosen)}\n")
     seconds = sum(song.truth["seconds"] for song in songs)
+    sys.stdout.write(read(folder, truth, names[::READ_EACH]) + "\n")
     sys.stdout.write(f"{sum(song.took for song in songs) / seconds:.4f} s for each second of song\n")
     return 0
 
