@@ -48,7 +48,8 @@ td small { display: block; } tr.bad td { color: var(--bad); }
 article { background: var(--panel); border: 1px solid var(--line); border-radius: 8px; padding: 0.9rem 1.1rem; margin: 1rem 0; }
 article h3 { margin-top: 0; } article img { max-width: none; height: 260px; background: white; } audio { width: 100%; margin: 0.5rem 0; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr)); gap: 0.4rem 1.6rem; }
-figure { margin: 0.6rem 0; } figcaption { font-weight: 600; font-size: 0.92rem; } svg { width: 100%; height: auto; }
+figure { margin: 0.6rem 0; } figcaption { font-weight: 600; font-size: 0.92rem; }
+figcaption small { font-weight: 400; } svg { width: 100%; height: auto; }
 svg text { fill: var(--ink); font: 12px system-ui, sans-serif; } svg .soft { fill: var(--soft); } svg .grid { stroke: var(--line); }
 .c4 { --c: var(--bad); } .c5 { --c: #1fa1a1; } .c6 { --c: #c9549b; } .c7 { --c: #8a8f3a; } .c8 { --c: var(--soft); }
 .c0 { --c: var(--c0); } .c1 { --c: var(--c1); } .c2 { --c: var(--c2); } .c3 { --c: var(--c3); }

@@ -328,7 +328,8 @@ def _flagged_words(song: Prepared) -> str:
     missed = tally.missed_words(song.timing.words)
     shown = " ".join(f"<mark>{escape(word)}</mark>" for word in missed[:SHOWN_MISSED])
     rest = f" and {len(missed) - SHOWN_MISSED} more" if len(missed) > SHOWN_MISSED else ""
-    return (shown or page.DASH) + rest + page.folded("in the lyrics", plots.lyrics(song.timing.words))
+    lyrics = page.folded("in the lyrics", plots.lyrics(song.timing.words)) if song.timing.words else ""
+    return (shown or page.DASH) + rest + lyrics
 
 
 def _drawn(song: Prepared, sound: bool) -> str:

@@ -143,6 +143,12 @@ def test_singing_beside_the_lyrics_and_times_that_are_off_are_flagged(written):
     assert "212 ms before their given times" in written[0].text
 
 
+def test_singing_in_a_song_without_words_is_flagged(tmp_path):
+    data = write(tmp_path, [song("tune", timing=Timing("none", "judge", extra=((10.0, 40.0),)))], ())
+    assert [flag["rule"] for flag in data["flagged"][0]["flags"]] == ["extra"]
+    assert "in the lyrics" not in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
 def test_flags_that_are_off_flag_nothing(tmp_path):
     flags = Flags(found=None, confidence=None, extra=None, lag=None)
     assert write(tmp_path, settings=ReportSettings(pictures=0, flags=flags))["flagged"] == []
