@@ -57,7 +57,7 @@ class Measured:
 def timer() -> Timer:
     """One for each process."""
     torch.set_num_threads(1)
-    return Timer.load(TimingSettings(), Phonemizer.load(assets.BUNDLE / "phonemizer.pt"))
+    return Timer.load(TimingSettings(aligner="judge"), Phonemizer.load(assets.BUNDLE / "phonemizer.pt"))
 
 
 def mix(folder: Path, name: str) -> Tensor:
@@ -120,7 +120,7 @@ def read(folder: Path, truth: dict[str, Any], names: Sequence[str]) -> str:
     with tempfile.TemporaryDirectory() as scratch:
         vocabulary = Path(scratch) / "words.txt"
         vocabulary.write_text("".join(f"{word} {count}\n" for word, count in counts.items()), encoding="utf-8")
-        scribe = Timer.load(TimingSettings(recogniser="judge", vocabulary=str(vocabulary)), timer().phonemizer)
+        scribe = Timer.load(TimingSettings(aligner="judge", recogniser="judge", vocabulary=str(vocabulary)), timer().phonemizer)
     reader = scribe.transcriber
     assert isinstance(reader, JudgeReader)
     canon = dict(zip(reader.vocabulary.sounds, reader.vocabulary.words, strict=True))  # words that sound alike are one

@@ -22,6 +22,7 @@ from jam.prepare.timing import Timer, TimingSettings
 from jam.timing import SAMPLE_RATE
 
 SONGS = Path(__file__).parent.parent / "eval" / "songs"
+JUDGE = TimingSettings(aligner="judge")
 WRONG = ("umbrella", "kitchen", "motorway", "telephone")
 
 
@@ -45,7 +46,7 @@ def phonemizer() -> Phonemizer:
 
 @pytest.fixture(scope="module")
 def timer(phonemizer: Phonemizer) -> Timer:
-    return Timer.load(TimingSettings(), phonemizer)
+    return Timer.load(JUDGE, phonemizer)
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +144,7 @@ def test_given_times_that_come_early_have_a_lag_and_far_ones_are_not_found(timer
 
 
 def test_times_that_nobody_listens_to_are_believed(phonemizer: Phonemizer, timer: Timer, songs: list[Rendered]) -> None:
-    quiet = Timer(TimingSettings(verify=False), phonemizer, timer.aligner)
+    quiet = Timer(replace(JUDGE, verify=False), phonemizer, timer.aligner)
     timing = quiet.time(torch.zeros(2, songs[0].mix.shape[-1]), songs[0].sheet)
     assert timing.heard_by is None and timing.found == 1 and timing.confidence is None and timing.lag is None
 
@@ -183,7 +184,7 @@ def test_singing_in_a_song_without_lyrics_is_told(timer: Timer, phonemizer: Phon
     assert timer.time(band, Sheet()).extra == () == timer.time(band, Sheet()).remarks
     sung = timer.time(songs[0].mix, Sheet())
     assert sum(end - start for start, end in sung.extra) > 5 and "singing is heard for" in sung.remarks[0]
-    deaf = Timer(TimingSettings(verify=False), phonemizer, timer.aligner)
+    deaf = Timer(replace(JUDGE, verify=False), phonemizer, timer.aligner)
     assert deaf.time(songs[0].mix, Sheet()).extra == ()
 
 
@@ -204,7 +205,7 @@ def test_what_cannot_be_read_or_be_sung_is_refused_in_a_line(timer: Timer, phone
         with pytest.raises(ValueError, match=r"song\.txt") as told:
             timer.time(songs[0].mix, sheet, where="song.txt")
         assert "\n" not in str(told.value)
-    strict = Timer(TimingSettings(method="given"), phonemizer, timer.aligner)
+    strict = Timer(replace(JUDGE, method="given"), phonemizer, timer.aligner)
     with pytest.raises(ValueError, match="timing.method is given"):
         strict.time(songs[0].mix, songs[0].untimed)
 
@@ -212,9 +213,9 @@ def test_what_cannot_be_read_or_be_sung_is_refused_in_a_line(timer: Timer, phone
 def test_nothing_but_what_decides_changes_the_identity(phonemizer: Phonemizer, timer: Timer, tmp_path: Path) -> None:
     copy = tmp_path / "judge.safetensors"
     copy.write_bytes((assets.BUNDLE / "judge.safetensors").read_bytes())
-    assert Timer.load(TimingSettings(judge_path=str(copy), batch=9), phonemizer).identity == timer.identity
-    assert Timer(TimingSettings(verify=False), phonemizer, timer.aligner).identity != timer.identity
-    assert Timer(TimingSettings(), phonemizer, replace(timer.aligner, digest="another")).identity != timer.identity
+    assert Timer.load(replace(JUDGE, judge_path=str(copy), batch=9), phonemizer).identity == timer.identity
+    assert Timer(replace(JUDGE, verify=False), phonemizer, timer.aligner).identity != timer.identity
+    assert Timer(JUDGE, phonemizer, replace(timer.aligner, digest="another")).identity != timer.identity
 
 
 def test_a_ctc_network_places_words_by_forced_alignment(phonemizer: Phonemizer, songs: list[Rendered], tmp_path: Path) -> None:
@@ -240,7 +241,7 @@ def test_a_ctc_network_places_words_by_forced_alignment(phonemizer: Phonemizer, 
 def test_a_song_without_lyrics_is_written_down_and_aligned(phonemizer: Phonemizer, songs: list[Rendered], tmp_path: Path) -> None:
     song, words = songs[0], tmp_path / "words.txt"
     words.write_text(" ".join(word.word for known in songs for word in known.sheet.words))
-    scribe = Timer.load(TimingSettings(recogniser="judge", vocabulary=str(words)), phonemizer)
+    scribe = Timer.load(replace(JUDGE, recogniser="judge", vocabulary=str(words)), phonemizer)
     timing = scribe.time(song.mix, None, "en")
     assert (timing.method, timing.heard_by) == ("transcribed", "judge")
     true, heard = ({word.word for word in found} for found in (song.sheet.words, timing.words))
@@ -255,7 +256,7 @@ def test_a_song_without_lyrics_is_written_down_and_aligned(phonemizer: Phonemize
         ({"method": "guess"}, "timing.method is 'guess'"),
         ({"aligner": "ear"}, "timing.aligner is 'ear'"),
         ({"search": "beam"}, "timing.search is 'beam'"),
-        ({"search": "forced_align"}, "needs a CTC network"),
+        ({"aligner": "judge", "search": "forced_align"}, "needs a CTC network"),
         ({"recogniser": "ear"}, "timing.recogniser is 'ear'"),
         ({"method": "transcribe"}, "timing.recogniser is null"),
         ({"recogniser": "judge"}, "timing.vocabulary"),
