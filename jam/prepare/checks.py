@@ -18,7 +18,7 @@ SILENT = 10 ** (-60 / 20)  # root mean square, of full scale 1, below which a wi
 MONO = 1e-6  # share of the energy that lies in the difference of channels that are equal, as lossy coding leaves it (-60 dB)
 SPECTRUM = 2048  # samples
 LOUD = 30.0  # dB under the loudest spectrum down to which spectra are looked at: others may be noise of rounding
-OFTEN = 0.95  # quantile over time
+OFTEN = 0.95  # quantile over spectra
 FLOOR = 50.0  # dB under the greatest of a spectrum's bands down to which there is something to speak of
 BAND = 8  # bins of a band, 172 Hz
 QUIETEST = 1e-12  # a power below which all is nothing
@@ -50,20 +50,20 @@ def facts(decoded: Decoded, samples44: Tensor, damage: str | None = None) -> Fac
 def bandwidth(samples44: Tensor) -> float:
     """Hz up to which `samples44` (2, N) at 44.1 kHz have something to speak of; 0 for silence.
 
-    Own definition. In every spectrum (46 ms) that is within 30 dB of the loudest, each band of 172 Hz is measured against the spectrum's
-    greatest; the bandwidth is the upper edge of the highest band that comes within 50 dB of it in one of twenty of these spectra. What is
-    bright for moments, a cymbal or an s, so counts, and noise does not. What was resampled from a lower rate by a gentle filter may show
-    up to a third more than half that rate.
+    Own definition. Of every spectrum (46 ms) that is within 30 dB of the loudest, the highest band of 172 Hz is sought that comes within
+    50 dB of the spectrum's greatest; the bandwidth is the upper edge that one of twenty of these spectra reach. What is bright for moments,
+    a cymbal or an s, so counts, and noise does not. What was resampled from a lower rate by a gentle filter may show up to a third more
+    than half that rate.
     """
     power = _spectra(samples44)  # (bands, spectra)
     total = power.sum(0)
     if float(total.max()) <= QUIETEST:
         return 0.0
     power = power[:, total >= total.max() * 10 ** (-LOUD / 10)]
-    level = 10 * torch.log10(power.clamp(min=QUIETEST) / power.amax(0).clamp(min=QUIETEST))
-    usual = level.sort(1).values[:, math.floor(OFTEN * (level.shape[1] - 1))]  # (bands,)
-    highest = int((usual >= -FLOOR).nonzero()[-1])
-    return min((highest + 1) * BAND * SAMPLE_RATE / SPECTRUM, SAMPLE_RATE / 2)
+    is_heard = power >= power.amax(0) * 10 ** (-FLOOR / 10)
+    bands = torch.arange(1, len(power) + 1)[:, None]
+    highest = (is_heard * bands).amax(0).sort().values  # (spectra,)
+    return float(highest[math.floor(OFTEN * (len(highest) - 1))]) * BAND * SAMPLE_RATE / SPECTRUM
 
 
 def _spectra(samples44: Tensor) -> Tensor:

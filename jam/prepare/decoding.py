@@ -9,7 +9,10 @@ from torch import Tensor
 from jam import audio
 from jam.timing import SAMPLE_RATE
 
-LONGEST = 6 * 3600.0  # seconds: 7.6 GB of samples
+LONGEST = 6 * 3600.0  # seconds
+MOST = 2.1e9  # samples of all channels, of 4 bytes: six hours of 48 kHz stereo
+RATES = (4_000, 768_000)  # Hz: a rate beyond them is that of a broken header
+LOUDEST = 100.0  # of full scale 1: a peak beyond it is no sound, or one in another unit
 
 
 @dataclass(frozen=True)
@@ -31,17 +34,35 @@ class Decoded:
 def decode(content: bytes, name: str) -> Decoded:
     """The recording that a file's `content` is; `name` names it in messages.
 
-    Raises ValueError, in one line, for what is no audio, is empty, holds numbers that are not finite, is of a kind that needs PyAV where
-    that is not installed, or announces more than six hours, which are not decoded.
+    Raises ValueError, in one line, for what is no audio, is empty, holds numbers that are not finite or far beyond full scale, has a rate
+    that no recording has, is of a kind that needs PyAV where that is not installed, or announces more than six hours or 8 GB of samples:
+    these are not decoded.
     """
     told = audio.header(content, name)
-    if told.frames is not None and told.frames > LONGEST * told.rate:
-        hours = told.frames / told.rate / 3600
-        raise ValueError(f"{name}: lasts {hours:.1f} h, more than {LONGEST / 3600:.0f} h are not decoded; cut it into songs")
-    samples, rate = audio.of_bytes(content, name)
+    _check(told, name)
+    try:
+        samples, rate = audio.of_bytes(content, name)
+    except MemoryError as error:
+        raise ValueError(f"{name}: announces {told.frames} samples, which do not fit into memory; cut it into songs") from error
+    peak = float(samples.abs().max())
+    if peak > LOUDEST:
+        raise ValueError(f"{name}: its peak is {peak:.3g} times full scale; save it again with samples from -1 to 1")
     return Decoded(samples, rate, told.channels, told.format, told.frames)
 
 
 def at_44k(decoded: Decoded) -> Tensor:
     """Its samples (2, N) at 44.1 kHz."""
     return audio.resample(decoded.samples, decoded.rate, SAMPLE_RATE)
+
+
+def _check(told: audio.Header, name: str) -> None:
+    """Raises ValueError for a header that no recording has that could be decoded here."""
+    if not RATES[0] <= told.rate <= RATES[1]:
+        raise ValueError(f"{name}: its sample rate is {told.rate} Hz; give audio of {RATES[0]} to {RATES[1]} Hz")
+    if told.frames is None:
+        return
+    if told.frames > LONGEST * told.rate:
+        hours = told.frames / told.rate / 3600
+        raise ValueError(f"{name}: lasts {hours:.1f} h, more than {LONGEST / 3600:.0f} h are not decoded; cut it into songs")
+    if told.frames * told.channels > MOST:
+        raise ValueError(f"{name}: holds {told.frames} samples of {told.channels} channels, too many to decode; cut it into songs")

@@ -89,3 +89,9 @@ def test_a_single_sample_and_a_moment_have_facts_too():
         found = facts(torch.full((2, count), 0.5))
         assert found.peak == 0.5
         assert found.is_mono
+
+
+def test_a_tone_that_rises_has_the_bandwidth_of_its_end():
+    hertz = torch.linspace(100, 15_000, 20 * RATE, dtype=torch.float64)
+    sweep = 0.5 * torch.sin(2 * math.pi * torch.cumsum(hertz, 0) / RATE).float().expand(2, -1)
+    assert 14_000 < facts(sweep).bandwidth < 15_300

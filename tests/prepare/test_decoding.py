@@ -67,6 +67,17 @@ def test_what_lasts_more_than_six_hours_is_refused_before_it_is_decoded():
         decode(bytes(content), "song")
 
 
+def test_what_no_recording_can_be_is_refused(tone):
+    with pytest.raises(ValueError, match="song: its sample rate is 7 Hz"):
+        decode(coded(torch.zeros(1, 100), 7), "song")
+    with pytest.raises(ValueError, match="song: its peak is 1.5e[+]04 times full scale"):
+        decode(coded(tone(440, 0.1) * 30_000, 44_100, "WAV", "FLOAT"), "song")
+    content = bytearray(coded(torch.zeros(8, 100), 96_000, "FLAC"))
+    content[21:26] = (int.from_bytes(content[21:26], "big") + 5 * 3600 * 96_000).to_bytes(5, "big")
+    with pytest.raises(ValueError, match="of 8 channels, too many to decode"):
+        decode(bytes(content), "song")
+
+
 @pytest.mark.skipif("av" in sys.modules, reason="PyAV is there")
 def test_a_kind_that_needs_pyav_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
