@@ -10,6 +10,7 @@ from jam import config
 from jam.dpo.train_dpo import DPOConfig
 from jam.eval.settings import EvalConfig
 from jam.infer import InferConfig
+from jam.prepare.settings import PrepareConfig
 from jam.train import TrainConfig
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
@@ -121,6 +122,11 @@ def schema(path: Path) -> type:
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
 def test_every_shipped_yaml_loads(path):
     config.load(schema(path), [f"config={path}"])
+
+
+@pytest.mark.parametrize("path", sorted((CONFIGS[0].parent / "prepare").glob("*.yaml")), ids=lambda path: path.name)
+def test_every_yaml_of_the_preparation_loads(path):
+    assert config.load(PrepareConfig, [f"config={path}"]) != PrepareConfig()
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)

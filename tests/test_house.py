@@ -13,7 +13,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SCRIPTS = Path(sys.executable).parent
 
-BY_HAND = {"languages", "aesthetics", "whisper", "vggish", "parquet"}  # extras that neither the tests nor the songs of `inputs/` need
+BY_HAND = {"languages", "aesthetics", "whisper", "vggish", "parquet", "formats", "separation"}
+"""Extras that neither the tests nor the songs of `inputs/` need."""
 
 # An environment whose pip takes notes instead of installing, and fails where it is told to.
 NOTING_PYTHON = """#!/usr/bin/env bash

@@ -29,6 +29,7 @@ from jam.lyrics.__main__ import parser as lyrics_parser
 from jam.lyrics.train_planner import TrainPlannerConfig
 from jam.manifest import read_manifest
 from jam.nano import build
+from jam.prepare.settings import PrepareConfig
 from jam.train import TrainConfig
 
 ROOT = Path(__file__).parent.parent
@@ -38,6 +39,7 @@ UNREAD = {  # another entry's sections
     TrainConfig: ("evaluation", "dpo"),
     DPOConfig: ("evaluation",),
     EvalConfig: (),
+    PrepareConfig: (),
 }
 ENTRIES = {
     "jam.infer": InferConfig,
@@ -46,6 +48,7 @@ ENTRIES = {
     "jam.export": ExportConfig,
     "jam.eval.evaluate": EvalConfig,
     "jam.data.inspect": InspectSettings,
+    "jam.data.prepare": PrepareConfig,
     "jam.lyrics.train_planner": TrainPlannerConfig,
 }
 SEVEN = ("song.py", "conditions.py", "model/dit.py", "flow.py", "sampler.py", "train.py", "training/loop.py")
@@ -199,10 +202,15 @@ def settings(kind: type, prefix: str = "", without: tuple[str, ...] = ()) -> Ite
             yield f"{prefix}{name}", shown(value)
 
 
-def tables() -> dict[str, str]:
-    """The dotted keys of the README's tables of settings, with their defaults."""
+PREPARATION = README[README.index("## Settings of the preparation") : README.index("## Measuring songs")]
+"""It has names at its top level, such as `output`, that others have too."""
+
+
+def tables(kind: type) -> dict[str, str]:
+    """The dotted keys of the README's tables of an entry's settings, and perhaps of others', with their defaults."""
     found = {}
-    for heading, body in re.findall(r"^#### (.+?)\n(.*?)(?=^#)", README, flags=re.DOTALL | re.MULTILINE):
+    text = PREPARATION + "#" if kind is PrepareConfig else README.replace(PREPARATION, "")
+    for heading, body in re.findall(r"^#### (.+?)\n(.*?)(?=^#)", text, flags=re.DOTALL | re.MULTILINE):
         prefixes = [f"{name}." for name in re.findall(r"`([\w.]+)`", heading)] or [""]
         for key, default in re.findall(r"^\| `(\w+)` \| `([^`]*)` \|", body, flags=re.MULTILINE):
             found |= {f"{prefix}{key}": default for prefix in prefixes}
@@ -212,13 +220,14 @@ def tables() -> dict[str, str]:
 @pytest.mark.parametrize("kind", UNREAD)
 def test_every_setting_is_in_a_table_with_its_default(kind):
     expected = dict(settings(kind, without=UNREAD[kind]))
-    table = tables()
+    table = tables(kind)
     assert {key: table.get(key) for key in expected} == expected
 
 
 def test_no_table_has_a_setting_that_is_not_there():
-    known = {key for kind, sections in UNREAD.items() for key, _ in settings(kind, without=sections)}
-    assert set(tables()) <= known
+    known = {key for kind, sections in UNREAD.items() if kind is not PrepareConfig for key, _ in settings(kind, without=sections)}
+    assert set(tables(EvalConfig)) <= known
+    assert set(tables(PrepareConfig)) == {key for key, _ in settings(PrepareConfig)}
 
 
 def test_every_stage_and_setting_of_the_recipe_is_told():
