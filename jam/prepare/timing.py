@@ -5,10 +5,11 @@ Who listens is the embedded judge or a CTC network. It knows no files of songs, 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 
@@ -20,6 +21,7 @@ from jam import assets
 from jam.eval.alignment import Alignment, Emissions, Found, align
 from jam.eval.asked import Text, text_of
 from jam.eval.judge import SOUNDS, Judge
+from jam.eval.measures import Absent
 from jam.lyrics.phonemes import LANGUAGE, Phonemizer
 from jam.lyrics.sheet import LINE_WORDS, Line, Sheet, SheetWord, of_words
 from jam.lyrics.words import Word
@@ -52,7 +54,7 @@ class TimingSettings:
     """`timing`: how it is found out when words are sung, and who listens."""
 
     method: str = "auto"  # auto | given | align | transcribe; auto: given where all words have times, else align, else transcribe
-    aligner: str = "judge"  # judge (taught with synthetic voices alone) | ctc (a network of the hub)
+    aligner: str = "ctc"  # ctc (a network of the hub) | judge (the embedded one, taught with synthetic voices alone)
     judge_path: str | None = None  # null: the embedded one
     ctc_path: str | None = None  # a folder of a transformers CTC model; null: the hub or its cache
     search: str | None = None  # viterbi | forced_align (of torchaudio, for ctc alone); null: forced_align for ctc, else viterbi
@@ -233,12 +235,22 @@ def _transcriber(settings: TimingSettings, phonemizer: Phonemizer, device: str |
     if settings.recogniser is None:
         return None
     if settings.recogniser != "judge":
-        path = settings.whisper_path if settings.recogniser == "whisper" else settings.faster_whisper_path
-        return WhisperReader.load(settings.recogniser, path, device)
+        key = "whisper_path" if settings.recogniser == "whisper" else "faster_whisper_path"
+        with _named(f"timing.{key}"):
+            return WhisperReader.load(settings.recogniser, getattr(settings, key), device)
     assert settings.vocabulary is not None
     judge = Judge.load(settings.judge_path or assets.BUNDLE, device)
     vocabulary = vocabulary_of(read_vocabulary(settings.vocabulary), phonemizer, judge.spell)
     return JudgeReader(judge, _sounds(), vocabulary, digest_of(judge.net))
+
+
+@contextlib.contextmanager
+def _named(key: str) -> Iterator[None]:
+    """What is not on this machine is told with the setting that names it."""
+    try:
+        yield
+    except Absent as error:
+        raise Absent(f"{error}; the setting is {key}") from error
 
 
 def _sounds() -> search.Sounds:
@@ -267,7 +279,8 @@ def _aligner(settings: TimingSettings, device: str | torch.device) -> Aligner:
         return Aligner("judge", judge.hear, judge.spell, partial(search.place, _sounds()), digest_of(judge.net))
     from jam.eval import ctc
 
-    hearer = ctc.Hearer.load(settings.ctc_path or ctc.WAV2VEC2, device, settings.batch)
+    with _named("timing.ctc_path; the judge that is embedded is timing.aligner=judge"):
+        hearer = ctc.Hearer.load(settings.ctc_path or ctc.WAV2VEC2, device, settings.batch)
     place = align if settings.search == "viterbi" else forced
     return Aligner(
         "ctc",

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from jam import assets, audio
 from jam.eval.benchmark import Item, read_benchmark
+from jam.eval.measures import Absent
 from jam.lyrics.formats import sheet_of
 from jam.lyrics.phonemes import Phonemizer
 from jam.lyrics.sheet import Line, Sheet, SheetWord
@@ -248,6 +249,20 @@ def test_a_song_without_lyrics_is_written_down_and_aligned(phonemizer: Phonemize
     assert len(true & heard) > 0.6 * len(true)
     assert scribe.time(song.mix, Sheet()).method == "none"
     assert scribe.time(torch.zeros(2, 3 * SAMPLE_RATE), None).remarks == ("no words are heard",)
+
+
+@pytest.mark.parametrize(
+    ("given", "key"),
+    [
+        ({"aligner": "ctc", "ctc_path": "nowhere"}, "timing.ctc_path"),
+        ({"aligner": "judge", "recogniser": "whisper", "whisper_path": "nowhere"}, "timing.whisper_path"),
+        ({"aligner": "judge", "recogniser": "faster-whisper", "faster_whisper_path": "nowhere"}, "timing.faster_whisper_path"),
+    ],
+)
+def test_who_is_not_here_is_absent_with_the_setting(phonemizer: Phonemizer, given: dict[str, str], key: str) -> None:
+    with pytest.raises(Absent, match=key) as told:
+        Timer.load(TimingSettings(**given), phonemizer)  # type: ignore[arg-type]
+    assert "\n" not in str(told.value)
 
 
 @pytest.mark.parametrize(
