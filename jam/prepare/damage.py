@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from jam.prepare.decoding import Decoded
+from jam.prepare.decoding import Decoded, after_tags
 
 ENDLESS = 0x7FFFF000  # bytes: sizes from here on, and 0, are written by who does not know yet
 MISSING = 0.5  # seconds that a file of another kind may be shorter than it says: its encoder's padding
@@ -39,7 +39,7 @@ class _Frame:
 
 def damage(content: bytes, decoded: Decoded) -> str | None:
     """What is missing of the recording that `content` is, in a line; None for a file that is whole, as far as its format can tell."""
-    start = _after_tags(content)
+    start = after_tags(content)
     head = content[start : start + 12]
     if head[:4] in (b"RIFF", b"RIFX", b"RF64"):
         return _of_chunks(content, "data", "big" if head[:4] == b"RIFX" else "little")
@@ -59,15 +59,6 @@ def _short(frames: int, expected: int | None, rate: int, allowed: float = 0.0) -
     if expected is None or expected - frames <= allowed * rate:
         return None
     return f"ends after {frames / rate:.2f} of {expected / rate:.2f} s; fetch the file again"
-
-
-def _after_tags(content: bytes) -> int:
-    """Where the file begins behind ID3v2 tags."""
-    start = 0
-    while content[start : start + 3] == b"ID3" and len(content) >= start + 10:
-        size = sum((byte & 0x7F) << shift for byte, shift in zip(content[start + 6 : start + 10], (21, 14, 7, 0), strict=True))
-        start += 10 + size + (10 if content[start + 5] & 0x10 else 0)
-    return start
 
 
 def _of_chunks(content: bytes, name: str, order: str) -> str | None:

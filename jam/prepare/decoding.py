@@ -12,6 +12,7 @@ from jam.timing import SAMPLE_RATE
 LONGEST = 6 * 3600.0  # seconds
 MOST = 2.1e9  # samples of all channels, of 4 bytes: six hours of 48 kHz stereo
 RATES = (4_000, 768_000)  # Hz: a rate beyond them is that of a broken header
+PADDING = 1 << 16  # bytes between a tag and the first frame that are passed over
 LOUDEST = 100.0  # of full scale 1: a peak beyond it is no sound, or one in another unit
 
 
@@ -38,6 +39,7 @@ def decode(content: bytes, name: str) -> Decoded:
     that no recording has, is of a kind that needs PyAV where that is not installed, or announces more than six hours or 8 GB of samples:
     these are not decoded.
     """
+    content = _unpadded(content)
     told = audio.header(content, name)
     _check(told, name)
     try:
@@ -53,6 +55,24 @@ def decode(content: bytes, name: str) -> Decoded:
 def at_44k(decoded: Decoded) -> Tensor:
     """Its samples (2, N) at 44.1 kHz."""
     return audio.resample(decoded.samples, decoded.rate, SAMPLE_RATE)
+
+
+def after_tags(content: bytes) -> int:
+    """Where what a file holds begins: behind its ID3v2 tags."""
+    start = 0
+    while content[start : start + 3] == b"ID3" and len(content) >= start + 10:
+        size = sum((byte & 0x7F) << shift for byte, shift in zip(content[start + 6 : start + 10], (21, 14, 7, 0), strict=True))
+        start += 10 + size + (10 if content[start + 5] & 0x10 else 0)
+    return start
+
+
+def _unpadded(content: bytes) -> bytes:
+    """The file without zeros before its first frame of MP3, which some taggers leave there and libsndfile does not pass over."""
+    start = after_tags(content)
+    head = content[start : start + PADDING]
+    first = len(head) - len(head.lstrip(b"\0"))
+    is_mpeg = head[first : first + 1] == b"\xff" and head[first + 1 : first + 2] >= b"\xe0"
+    return content[start + first :] if first and is_mpeg else content
 
 
 def _check(told: audio.Header, name: str) -> None:

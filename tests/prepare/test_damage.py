@@ -54,7 +54,9 @@ def test_a_whole_file_is_whole_and_a_cut_one_is_not(kind, subtype, rate, channel
 
 
 @pytest.mark.parametrize("mode", ["CONSTANT", "AVERAGE", "VARIABLE"])
-@pytest.mark.parametrize("ends", [(b"", ID3V1), (id3v2(5000), b""), (id3v2(200) + id3v2(90), APE + ID3V1), (b"", bytes(3000))])
+@pytest.mark.parametrize(
+    "ends", [(b"", ID3V1), (id3v2(5000), b""), (id3v2(200) + id3v2(90), APE + ID3V1), (b"", bytes(3000)), (id3v2(300) + bytes(2000), b"")]
+)
 def test_tags_and_padding_at_either_end_of_an_mp3_are_no_damage(mode, ends):
     content = coded("MP3", "MPEG_LAYER_III", compression_level=0.5, bitrate_mode=mode)
     assert told(ends[0] + content + ends[1]) is None
