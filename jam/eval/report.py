@@ -172,7 +172,7 @@ def _as_page(evaluation: Evaluation, named: Mapping[str, Measure], lie: Mapping[
         _plots(evaluation, named),
         _songs(evaluation, named, lie),
         "<h2>What the figures mean</h2>\n" + _definitions(named),
-        "<h2>How it was measured</h2>\n" + _facts(evaluation),
+        "<h2>How it was measured</h2>\n" + page.facts(evaluation.facts),
     ]
     return page.page(f"{evaluation.name}: evaluation", "\n".join(part for part in parts if part))
 
@@ -348,15 +348,3 @@ def _definitions(named: Mapping[str, Measure]) -> str:
         name = f"{escape(measure.label)}<small>{escape(measure.name)}</small>"
         rows.append(page.row([name, escape(measure.meaning), escape(measure.source), escape(measure.limits)]))
     return page.table(["measure", "what it is", "where it comes from", "what it cannot tell"], rows)
-
-
-def _facts(evaluation: Evaluation) -> str:
-    """What makes the evaluation repeatable; longer facts folded."""
-    plain = {key: value for key, value in evaluation.facts.items() if not isinstance(value, Mapping)}
-    rows = [page.row([escape(str(key)), escape(str(value))]) for key, value in plain.items()]
-    parts = [page.table(["fact", "value"], rows)] if rows else []
-    for key, value in evaluation.facts.items():
-        if key not in plain:
-            written = json.dumps(value, indent=1, ensure_ascii=False, default=str)
-            parts.append(page.folded(str(key), f"<pre>{escape(written)}</pre>"))
-    return "".join(parts)
