@@ -73,6 +73,17 @@ def test_peaks_beyond_full_scale_are_clipped_not_wrapped(tmp_path, tone):
     assert again.diff(dim=1).abs().max() < 0.1
 
 
+@pytest.mark.parametrize("suffix", ["wav", "flac", "mp3"])
+def test_bytes_are_read_as_their_file_is_and_announce_its_length(tmp_path, tone, suffix):
+    path = audio.write(tmp_path / f"song.{suffix}", tone(330, 1.0))
+    samples, rate = audio.of_bytes(path.read_bytes(), "song")
+    expected, expected_rate = audio.read(path)
+    assert rate == expected_rate
+    assert torch.equal(samples, expected)
+    told = audio.header(path.read_bytes(), "song")
+    assert (told.frames, told.rate, told.channels, told.format.partition(" ")[0]) == (RATE, RATE, 2, suffix.upper())
+
+
 @pytest.mark.parametrize("channels", [1, 2, 4])
 def test_any_number_of_channels_is_read_as_stereo(tmp_path, channels):
     path = tmp_path / "in.wav"
