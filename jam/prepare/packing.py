@@ -352,7 +352,8 @@ def _sung(prepared: Prepared) -> list[SungWord]:
 def _word(word: SungWord) -> dict[str, Any]:
     """A word as lyrics in JSON have it, its times in tenths of a millisecond."""
     assert word.start is not None and word.end is not None, word
-    known = {"phoneme": word.phoneme, "language": word.language}
+    phones = [{"start": start, "end": end, "phoneme": name} for start, end, name in word.phones or ()]
+    known = {"phoneme": word.phoneme, "language": word.language, "phones": phones or None}
     times = {"start": round(word.start, 4), "end": round(word.end, 4), "word": word.word}
     return times | {key: value for key, value in known.items() if value is not None}
 

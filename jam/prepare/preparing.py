@@ -33,7 +33,7 @@ from jam.prepare.timing import Timer
 log = logging.getLogger(__name__)
 
 CHECKED = 1  # changes when what is found of a sound would
-TIMED = 1
+TIMED = 2
 ENCODED = 1
 
 

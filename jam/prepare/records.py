@@ -73,7 +73,8 @@ class SungWord:
     """A word of the lyrics and when it is sung, in seconds; None where that is not known.
 
     `confidence` is the mean log-probability of its sounds under the best one (0 at best), None where nobody listened. `is_found`: it was
-    heard, or nobody doubts it. `is_known`: a dictionary has it, so that its phonemes are not guessed.
+    heard, or nobody doubts it. `is_known`: a dictionary has it, so that its phonemes are not guessed. `phones` are the times of its
+    phonemes, (start, end, phoneme) each, where they were given with its own.
     """
 
     word: str
@@ -85,6 +86,7 @@ class SungWord:
     is_found: bool = True
     is_known: bool = True
     line: int = 0
+    phones: tuple[tuple[float, float, str], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -169,9 +171,14 @@ def facts_of(stored: Mapping[str, Any]) -> Facts:
 
 def timing_of(stored: Mapping[str, Any]) -> Timing:
     """The timing that `to_json` wrote."""
-    words = tuple(SungWord(**word) for word in stored["words"])
+    words = tuple(_word_of(word) for word in stored["words"])
     extra = tuple((float(start), float(end)) for start, end in stored["extra"])
     return Timing(**{**stored, "words": words, "extra": extra, "remarks": tuple(stored["remarks"])})
+
+
+def _word_of(stored: Mapping[str, Any]) -> SungWord:
+    phones = None if stored["phones"] is None else tuple((float(start), float(end), name) for start, end, name in stored["phones"])
+    return SungWord(**{**stored, "phones": phones})
 
 
 def prepared_of(stored: Mapping[str, Any]) -> Prepared:

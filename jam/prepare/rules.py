@@ -28,7 +28,7 @@ class Rules:
     max_clipping: float | None = 2.0  # % of samples that are clipped, at most
     max_offset: float | None = 5.0  # % of full scale, at most
     allow_wordless: bool = False  # songs without words, as instrumentals
-    min_found: float | None = 0.75  # share of the words that must be heard
+    min_found: float | None = 0.7  # share of the words that must be heard
     min_confidence: float | None = None  # mean log-probability of the words heard, 0 at best, at least
     max_error: float | None = 300.0  # ms between given times and what is heard, in the median, at most
     max_unknown: float | None = 0.5  # share of words that no dictionary has, at most

@@ -64,7 +64,6 @@ class TimingSettings:
     faster_whisper_path: str | None = None  # a folder of ct2-transformers-converter; null: the hub or its cache
     vocabulary: str | None = None  # a text of words, with counts or without: those that the judge may write down
     verify: bool = True  # times that are given, and songs without lyrics, are listened to as well
-    language: str | None = None  # of songs that name none; null: English
 
     def __post_init__(self) -> None:
         for name, known in (("method", METHODS), ("aligner", ALIGNERS)):
@@ -122,7 +121,6 @@ class Timer:
         A `sheet` without words is of an instrumental; where there is none at all, what is sung is written down, if somebody can. Raises
         ValueError, one line, for lyrics that cannot be read, and for the method `given` where times lack.
         """
-        language = language or self.settings.language
         if self.transcriber is not None and (sheet is None or (self.settings.method == "transcribe" and sheet.words)):
             return self._transcribed(samples, self.transcriber, language, where)
         if sheet is None or not sheet.words:
@@ -158,7 +156,7 @@ class Timer:
         return self.settings.method in ("auto", "given") and sheet.timing == "words"
 
     def _given(self, samples: Tensor, text: Text) -> Timing:
-        words = [replace(word, start=asked.start, end=asked.end) for word, asked in zip(self._words(text), text.words, strict=True)]
+        words = [_as_given(word, asked) for word, asked in zip(self._words(text), text.words, strict=True)]
         if not self.settings.verify:
             return Timing("given", words=tuple(words), language=text.language, remarks=text.remarks)
         heard = self._heard(samples, text)
@@ -208,6 +206,12 @@ class Timer:
 
     def _knows(self, word: Word, language: str) -> bool:
         return not word.word or self.phonemizer.knows(word.word, word.language or language or LANGUAGE)
+
+
+def _as_given(word: SungWord, asked: Word) -> SungWord:
+    """A word at its given times."""
+    phones = None if asked.phones is None else tuple((phone.start, phone.end, phone.phoneme) for phone in asked.phones)
+    return replace(word, start=asked.start, end=asked.end, phones=phones)
 
 
 def _placed(word: SungWord, found: Found | None) -> SungWord:

@@ -18,6 +18,8 @@ from jam.data.loader import Loader, LoaderSettings
 from jam.data.settings import read_silence
 from jam.data.shards import ShardSettings, read_ids, shard_paths, stored
 from jam.data.songs import Songs
+from jam.lyrics import formats
+from jam.lyrics.words import Phone
 from jam.prepare import packing
 from jam.prepare.encoding import to_bytes
 from jam.prepare.packing import Member, PackSettings, member_of, plan, sample_json, write
@@ -346,3 +348,10 @@ def test_settings_that_mean_nothing_are_refused(values, told):
 def test_shards_are_named_as_a_brace_pattern_can_say(work):
     work.pack()
     assert len(shard_paths(f"{work.path}/{{train-{{000000..000001}},valid-000000}}.tar")) == 3
+
+
+def test_phones_go_into_the_shard_as_lyrics_have_them():
+    word = SungWord("moon", 1.0, 1.5, "muːn", phones=((1.0, 1.2, "m"), (1.2, 1.5, "uːn")))
+    stored = sample_json(song(1, timing=Timing("given", words=(word,))))
+    (read,) = formats.parse(json.loads(stored), "shard")
+    assert read.phones == (Phone(1.0, 1.2, "m"), Phone(1.2, 1.5, "uːn"))

@@ -56,9 +56,9 @@ def test_mono_is_refused_only_where_that_is_asked_for():
 
 
 def test_lyrics_of_which_little_is_heard_are_refused():
-    assert broken(rules.of_words(Rules(), with_found(75), 100.0)) == []
-    (reason,) = rules.of_words(Rules(), with_found(74), 100.0)
-    assert reason.rule == "min_found" and "of 100 words 0.74 are heard" in reason.text and "lyrics of another song" in reason.text
+    assert broken(rules.of_words(Rules(), with_found(70), 100.0)) == []
+    (reason,) = rules.of_words(Rules(), with_found(69), 100.0)
+    assert reason.rule == "min_found" and "of 100 words 0.69 are heard" in reason.text and "lyrics of another song" in reason.text
     assert broken(rules.of_words(Rules(min_found=None), with_found(3), 100.0)) == []
 
 

@@ -4,7 +4,8 @@ from jam.prepare.records import Facts, Prepared, Reason, SungWord, Timing, facts
 from jam.prepare.spool import Spool
 
 FACTS = Facts(20.5, 44_100, 2, "MP3", 0.9, -14.0, 0.05, 1.0, 0.0, 0.1, True, 16_000.0, "its end is missing")
-WORDS = (SungWord("moon", 1.0, 1.5, "muːn", "fr", -0.25, True, False, 2), SungWord("sun", is_found=False))
+PHONES = ((1.0, 1.2, "m"), (1.2, 1.5, "uːn"))
+WORDS = (SungWord("moon", 1.0, 1.5, "muːn", "fr", -0.25, True, False, 2, PHONES), SungWord("sun", is_found=False))
 TIMING = Timing("given", "judge", WORDS, ((2.0, 3.5),), 4.0, 12.5, "en_us", ("a remark",))
 SONG = Prepared(
     *("one", "songs/one.mp3", "ab" * 32, "valid", "CC-BY-4.0", "https://example.org/ünë", "fr", ("pop", "slow"), ("slow pop",)),

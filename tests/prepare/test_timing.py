@@ -18,6 +18,7 @@ from jam.eval.measures import Absent
 from jam.lyrics.formats import sheet_of
 from jam.lyrics.phonemes import Phonemizer
 from jam.lyrics.sheet import Line, Sheet, SheetWord
+from jam.lyrics.words import Phone
 from jam.prepare.records import Timing
 from jam.prepare.timing import Timer, TimingSettings
 from jam.timing import SAMPLE_RATE
@@ -193,6 +194,14 @@ def test_phonemes_that_are_given_stay_and_rare_words_are_told(timer: Timer, song
     timing = timer.time(songs[0].mix, sheet_of("night{naɪt} zzyxqua", "song.txt"))
     assert timing.words[0].phoneme == "naɪt"
     assert [word.is_known for word in timing.words] == [True, False]
+
+
+def test_phones_that_are_given_with_their_times_stay(timer: Timer, songs: list[Rendered]) -> None:
+    first, *others = songs[0].sheet.words
+    middle = (first.start + first.end) / 2
+    timed = replace(first, phones=(Phone(first.start, middle, "h"), Phone(middle, first.end, "ɑː")))
+    sheet = Sheet((Line((timed, *others)),))
+    assert timer.time(songs[0].mix, sheet).words[0].phones == ((first.start, middle, "h"), (middle, first.end, "ɑː"))
 
 
 def test_words_that_the_aligner_cannot_know_are_told(timer: Timer, songs: list[Rendered]) -> None:
