@@ -65,21 +65,31 @@ class Group:
             return [made()]
         from accelerate.utils import gather_object
 
-        outcome: tuple[T | None, Exception | None]
-        try:
-            outcome = made(), None
-        except (ValueError, OSError) as error:
-            outcome = None, error
-        outcomes: list[tuple[Any, Exception | None]] = gather_object([outcome])
+        outcomes: list[tuple[Any, Exception | None]] = gather_object([_tried(made)])
         for _, failed in outcomes:
             if failed is not None:
                 raise failed
         return [found for found, _ in outcomes]
 
     def led(self, made: Callable[[], T]) -> T:
-        """What the leading process makes, in all of them."""
-        found: Any = self.together(lambda: made() if self.leads else None)[0]
-        return found
+        """What the leading process makes, in all of them, as its error is."""
+        if self.state is None or self.processes == 1:
+            return made()
+        from accelerate.utils import broadcast_object_list
+
+        outcome: list[Any] = [_tried(made) if self.leads else None]
+        found, failed = broadcast_object_list(outcome)[0]
+        if failed is not None:
+            raise failed
+        return found  # type: ignore[no-any-return]
+
+
+def _tried(made: Callable[[], T]) -> tuple[T | None, Exception | None]:
+    """What is made, or the error that stops a run."""
+    try:
+        return made(), None
+    except (ValueError, OSError) as error:
+        return None, error
 
 
 def prepare(settings: PrepareConfig) -> int:

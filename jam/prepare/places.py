@@ -73,10 +73,17 @@ def read(path: str, kind: str = "file", offset: int | None = None, size: int | N
     """What a file holds, or `size` bytes of it from `offset` on. Raises ValueError, in one line, for one that cannot be read."""
     if offset is None and not is_remote(path):
         return files.read_bytes(path, kind)
-    with _told(path, "read"), _open(path) as stream:
+    with stream(path) as opened:
         if offset is not None:
-            stream.seek(offset)
-        return bytes(stream.read() if size is None else stream.read(size))
+            opened.seek(offset)
+        return bytes(opened.read() if size is None else opened.read(size))
+
+
+@contextlib.contextmanager
+def stream(path: str) -> Iterator[Any]:
+    """A file to read from, which can seek. Raises as `read`."""
+    with _told(path, "read"), _open(path) as opened:
+        yield opened
 
 
 def read_blob(blob: Blob, kind: str = "file") -> bytes:
@@ -185,12 +192,12 @@ def _mark() -> str:
 @contextlib.contextmanager
 def _open(path: str) -> Iterator[Any]:
     if not is_remote(path):
-        with open(path, "rb") as stream:
-            yield stream
+        with open(path, "rb") as opened:
+            yield opened
         return
     system, inner = _opened(path)
-    with system.open(inner, "rb") as stream:
-        yield stream
+    with system.open(inner, "rb") as opened:
+        yield opened
 
 
 def _opened(path: str) -> tuple[Any, str]:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from jam import assets
+from jam import assets, audio
 from jam.data.example import read_tensor
 from jam.lyrics import formats
 from jam.lyrics import lexicon as lexicons
@@ -35,16 +35,17 @@ log = logging.getLogger(__name__)
 CHECKED = 1  # changes when what is found of a sound would
 TIMED = 2
 ENCODED = 1
+AMPLE = 1.1  # times the longest song that rules allow: headers may err
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What was found of a file: the hash of its bytes, and either its facts and its sketch (k,), or its problem."""
+    """What was found of a file: the hash of its bytes, and either its facts and its sketch (k,), or the problem that it has none."""
 
     sha256: str | None = None
     facts: Facts | None = None
     sketch: np.ndarray | None = None
-    problem: str | None = None
+    problem: Reason | None = None
     seconds: float = 0.0  # that it took
 
 
@@ -58,13 +59,17 @@ class Preparer:
     def check(self, track: Track) -> Checked:
         """What a recording's file and sound are like. Raises OSError for storage that fails."""
         try:
-            digest = self._digest(track)
+            digest, seconds = self._seen(track)
         except ValueError as error:
-            return Checked(problem=str(error))
+            return Checked(problem=Reason("decode", str(error)))
+        longest = self.settings.rules.max_seconds
+        if longest is not None and seconds > AMPLE * longest:  # hours of sound are not taken into memory to be refused
+            told = f"lasts {seconds:.1f} s by its header, more than rules.max_seconds {longest:g}"
+            return Checked(digest, problem=Reason("max_seconds", told))
         entry = self.cache.made("checks", key(CHECKED, digest, track.audio.name), lambda: self._checks(track, digest))
         stored = entry.json()
         if stored["problem"] is not None:
-            return Checked(digest, problem=stored["problem"], seconds=entry.seconds)
+            return Checked(digest, problem=Reason("decode", stored["problem"]), seconds=entry.seconds)
         sketch = np.frombuffer(base64.b64decode(stored["sketch"]), np.uint64)
         return Checked(digest, facts_of(stored["facts"]), sketch, seconds=entry.seconds)
 
@@ -180,7 +185,8 @@ class Preparer:
             costs={"checks": checked.seconds},
         )
         if checked.facts is None:
-            return replace(found, reasons=(Reason("decode", checked.problem or "cannot be read"),))
+            assert checked.problem is not None, track.id
+            return replace(found, reasons=(checked.problem,))
         reasons = (*rules.of_rights(self.settings.rules, track), *rules.of_sound(self.settings.rules, checked.facts))
         if duplicate_of is not None and not self.settings.rules.allow_duplicates:
             reasons = (*reasons, Reason("allow_duplicates", f"is the same recording as {duplicate_of}"))
@@ -244,11 +250,18 @@ class Preparer:
 
     # what things are known by
 
-    def _digest(self, track: Track) -> str:
-        """The SHA-256 of a recording's bytes; they are read again only when the file's size or time has changed."""
+    def _seen(self, track: Track) -> tuple[str, float]:
+        """The SHA-256 of a recording's bytes, and the seconds that its header tells, 0 where it does not.
+
+        They are read again only when the file's size or time has changed.
+        """
         blob = track.audio
-        seen = key(blob.path, blob.offset, blob.size, places.signature(blob.path))
-        return self.cache.made("seen", seen, partial(_hashed, blob)).content.decode()
+        seen = key(blob.path, blob.name, blob.offset, blob.size, places.signature(blob.path))
+        digest, seconds = self.cache.made("seen", seen, partial(_looked_at, blob)).json()
+        return digest, seconds
+
+    def _digest(self, track: Track) -> str:
+        return self._seen(track)[0]
 
     def _known(self, track: Track, duplicate_of: str | None) -> str | None:
         """What all that is found of a recording depends on, None where its files cannot be read."""
@@ -299,6 +312,12 @@ class Preparer:
         return key([assets.sha256(path) for path in files], self.settings.languages)
 
 
-def _hashed(blob: Blob) -> bytes:
-    """The SHA-256 of a blob's bytes, in hexadecimal."""
-    return hashlib.sha256(places.read_blob(blob, "recording")).hexdigest().encode()
+def _looked_at(blob: Blob) -> bytes:
+    """The SHA-256 of a blob's bytes, in hexadecimal, and how many seconds its header tells."""
+    content = places.read_blob(blob, "recording")
+    try:
+        header = audio.header(content, blob.name)
+        seconds = (header.frames or 0) / header.rate
+    except ValueError:
+        seconds = 0.0  # decoding tells what is wrong
+    return dumped([hashlib.sha256(content).hexdigest(), seconds])

@@ -19,7 +19,7 @@ class Rules:
     min_seconds: float | None = 5.0  # seconds that a recording lasts, at least
     max_seconds: float | None = 600.0  # seconds that it lasts, at most
     min_rate: int | None = 22_050  # Hz that it is sampled at, at least
-    min_bandwidth: float | None = 5000.0  # Hz up to which its spectrum must reach, whatever its rate says
+    min_bandwidth: float | None = 6000.0  # Hz up to which its spectrum must reach, whatever its rate says
     allow_mono: bool = True  # songs whose channels are equal
     allow_damaged: bool = False  # files whose end is missing
     allow_duplicates: bool = False  # songs that an earlier one holds already

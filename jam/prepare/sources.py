@@ -250,7 +250,7 @@ def _indexed(path: str) -> tuple[dict[str, Blob], dict[int | None, bytes], str |
     texts: dict[int | None, bytes] = {}
     if path.startswith("pipe:"):
         return blobs, texts, "a command's output cannot be read twice; name files"
-    with places._told(path, "read"), places._open(path) as stream:
+    with places.stream(path) as stream:
         begin = stream.read(6)
         tool = next((tool for magic, tool in COMPRESSED.items() if begin.startswith(magic)), None)
         if tool is not None:
