@@ -81,7 +81,7 @@ class Group:
         found, failed = broadcast_object_list(outcome)[0]
         if failed is not None:
             raise failed
-        return found  # type: ignore[no-any-return]
+        return found
 
 
 def _tried(made: Callable[[], T]) -> tuple[T | None, Exception | None]:
