@@ -10,7 +10,8 @@ import contextlib
 import os
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -33,22 +34,82 @@ def within(folder: str, path: str) -> str:
     return path[len(folder.rstrip("/")) + 1 :] if is_remote(folder) else Path(path).relative_to(folder).as_posix()
 
 
+@dataclass(frozen=True)
+class Listing:
+    """The paths of what lies below a folder, sorted; what is hidden is left out. `closed` are folders that may not be looked into."""
+
+    files: list[str]
+    folders: list[str]
+    closed: list[str]
+
+
 def listed(folder: str) -> list[str]:
-    """The paths of all files below a folder, sorted; what is hidden is left out. Raises ValueError where there is no such folder."""
+    """The paths of all files below a folder, as `listing` finds them."""
+    return listing(folder).files
+
+
+def listing(folder: str, without: Sequence[str] = ()) -> Listing:
+    """What lies below a folder, but not in the folders `without` below it. A folder that links lead to a second time is listed once.
+
+    Raises ValueError where there is no such folder, and OSError, in one line, where storage fails.
+    """
     if is_remote(folder):
-        with _told(folder, "listed"):
-            system, inner = _opened(folder)
-            if not system.isdir(inner):
-                raise ValueError(f"{folder}: no such folder; check the URL")
-            found = [join(folder, name[len(inner.rstrip("/")) + 1 :]) for name in system.find(inner)]
-        return sorted(path for path in found if not _is_hidden(PurePosixPath(path[len(folder) :])))
+        return _listing_there(folder, without)
     if not Path(folder).is_dir():
         raise ValueError(f"{folder}: no such folder; check the path")
-    found = []
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [str(Path(parent) / name) for name in names if not name.startswith(".")]
-    return sorted(found)
+    apart = _below(os.path.realpath(folder), [os.path.realpath(path) for path in without if not is_remote(path)])
+    found, seen = Listing([], [], []), set[str]()
+    folders, links = [folder], list[str]()
+    while folders or links:
+        path = folders.pop() if folders else links.pop()  # links last: a folder is known by its own name where it has one here
+        real = os.path.realpath(path)
+        if real in seen or _is_in(real, apart):
+            continue
+        seen.add(real)
+        found.folders.append(path)
+        for entry in _entries(path, found.closed):
+            name = join(path, entry.name)
+            if not (os.path.isdir(name) if entry.is_symlink() else entry.is_dir()):
+                found.files.append(name)
+            else:
+                (links if entry.is_symlink() else folders).append(name)
+    return Listing(sorted(found.files), sorted(found.folders[1:]), sorted(found.closed))
+
+
+def _entries(folder: str, closed: list[str]) -> list[os.DirEntry[str]]:
+    """What is in a folder and is not hidden; one that may not be looked into is added to `closed`."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
+    except PermissionError:
+        closed.append(folder)
+        return []
+    except OSError as error:
+        reason = error.strerror or error
+        raise OSError(error.errno or 0, f"cannot be listed ({reason}); check the disk or the network", folder) from error
+
+
+def _listing_there(folder: str, without: Sequence[str]) -> Listing:
+    """`listing` in an object store, whose folders are what its files' names say."""
+    with _told(folder, "listed"):
+        system, inner = _opened(folder)
+        if not system.isdir(inner):
+            raise ValueError(f"{folder}: no such folder; check the URL")
+        found = [join(folder, name[len(inner.rstrip("/")) + 1 :]) for name in system.find(inner)]
+    apart = _below(folder.rstrip("/"), [path.rstrip("/") for path in without])
+    plain = sorted(path for path in found if not _is_hidden(PurePosixPath(path[len(folder) :])) and not _is_in(path, apart))
+    folders = {join(folder, str(parent)) for path in plain for parent in PurePosixPath(within(folder, path)).parents if parent.name}
+    return Listing(plain, sorted(folders), [])
+
+
+def _below(folder: str, paths: Sequence[str]) -> list[str]:
+    """Of `paths` those that do not hold `folder`."""
+    return [path for path in paths if not _is_in(folder, [path])]
+
+
+def _is_in(path: str, folders: Sequence[str]) -> bool:
+    """Whether it is one of `folders` or lies below one."""
+    return any(path == folder or path.startswith(f"{folder.rstrip('/')}/") for folder in folders)
 
 
 def is_folder(path: str) -> bool:

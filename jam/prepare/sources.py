@@ -83,14 +83,16 @@ def tracks(
     tags: Sequence[str] = (),
     valid_share: float = 0.0,
     seed: int = 0,
+    without: Sequence[str] = (),
 ) -> list[Track | Unread]:
     """The songs of `source` (a folder, a manifest, or tars), sorted by id; what is wrong with a song is told as Unread.
 
     `license`, `source_name`, `language` and `tags` hold for songs of which nothing else is said. A song without a `split` is of `valid`
-    where the hash of `seed` and its id falls below `valid_share`, whatever other songs there are. Raises ValueError, in one line, for a
-    source that is missing, broken as a whole or empty, and what `jam.eval.benchmark.rows_of` raises.
+    where the hash of `seed` and its id falls below `valid_share`, whatever other songs there are. What lies in the folders `without` is no
+    song of a folder that holds them: preparation writes there. Raises ValueError, in one line, for a source that
+    is missing, broken as a whole or empty, and what `jam.eval.benchmark.rows_of` raises.
     """
-    drafts = list(_drafts(source))
+    drafts = list(_drafts(source, without))
     if not drafts:
         raise ValueError(f"{source}: holds no audio ({', '.join(kind[1:] for kind in KINDS)}); name a folder, a manifest or tars of songs")
     given = {"license": license, "source": source_name, "language": language, "tags": list(tags) or None}
@@ -100,7 +102,7 @@ def tracks(
     return sorted(_distinct(found), key=lambda song: (song.id, song.where))
 
 
-def _drafts(source: str) -> Iterator[_Draft]:
+def _drafts(source: str, without: Sequence[str]) -> Iterator[_Draft]:
     """The songs of a source."""
     if "::" in source or PACKED.search(source):
         for path in shard_paths(source):
@@ -108,14 +110,14 @@ def _drafts(source: str) -> Iterator[_Draft]:
     elif source.lower().endswith(TABLES) and not places.is_folder(source):
         yield from _of_manifest(source)
     elif places.is_folder(source):
-        yield from _of_folder(source)
+        yield from _of_folder(source, without)
     else:
         raise ValueError(f"{source}: no such folder; name a folder of songs, a manifest ({', '.join(TABLES)}), or tars of WebDataset")
 
 
-def _of_folder(folder: str) -> Iterator[_Draft]:
+def _of_folder(folder: str, without: Sequence[str]) -> Iterator[_Draft]:
     """The songs of a folder and the folders in it."""
-    paths = {places.within(folder, path): path for path in places.listed(folder)}
+    paths = {places.within(folder, path): path for path in places.listing(folder, without).files}
     tables = {name for name in paths if name.rpartition("/")[2].lower() in METADATA}
     songs, beside = _gathered(name for name in paths if name not in tables and not PACKED.search(name))
     said = _told_of(folder, sorted(tables), songs)

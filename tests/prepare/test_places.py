@@ -77,3 +77,17 @@ def test_hidden_files_and_folders_are_left_out(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     assert [places.within(str(tmp_path), path) for path in places.listed(str(tmp_path))] == ["a.wav", "sub/c.wav"]
+
+
+def test_links_that_lead_in_a_circle_end_and_a_file_is_listed_once(tmp_path):
+    for name in ("a/one.wav", "b/two.wav"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    (tmp_path / "a" / "up").symlink_to(tmp_path)
+    (tmp_path / "a" / "across").symlink_to(tmp_path / "b")
+    (tmp_path / "b" / "back").symlink_to(tmp_path / "a")
+    (tmp_path / "0").symlink_to(tmp_path / "b")
+    (tmp_path / "self.wav").symlink_to(tmp_path / "self.wav")
+    found = places.listing(str(tmp_path))
+    assert [places.within(str(tmp_path), path) for path in found.files] == ["a/one.wav", "b/two.wav", "self.wav"]
+    assert [places.within(str(tmp_path), path) for path in found.folders] == ["a", "b"]

@@ -64,6 +64,21 @@ def test_a_folder_has_songs_with_lyrics_of_the_same_name_and_folders_in_it(tmp_p
     assert {(song.license, song.source, song.language, song.tags) for song in found.values()} == {("CC0", "made", "en", ("pop",))}
 
 
+@pytest.mark.parametrize("where", ["here", "memory"])
+def test_what_preparation_writes_into_a_folder_is_no_song_of_it(tmp_path, where):
+    if where == "memory":
+        pytest.importorskip("fsspec")
+    root = str(tmp_path) if where == "here" else f"memory://{tmp_path.name}"
+    for name in ("a.mp3", "out/b.mp3", "out/in/c.mp3", "outer/d.mp3", "cache/e.mp3"):
+        places.Folder(root).write(name, b"x")
+    without = [places.join(root, "out"), places.join(root, "cache") + "/"]
+    if where == "here":
+        (tmp_path / "link").symlink_to(tmp_path / "out" / "in")
+        without[0] = str(tmp_path / "link" / "..")
+    assert list(by_id(tracks(root, without=without))) == ["a", "outer-d"]
+    assert list(by_id(tracks(places.join(root, "outer"), without=[root]))) == ["d"]
+
+
 def test_json_beside_a_song_is_its_words_or_what_is_said_of_it_or_both(tmp_path):
     lay(tmp_path, list__mp3="x", list__json=WORDS, both__mp3="x", both__json={"word": WORDS, "license": "CC-BY-4.0", "tags": ["a", "b"]})
     lay(tmp_path, said__mp3="x", said__txt="moon", said__json={"Source": "https://a.b", "genre": "pop; rock", "language": "de", "id": "no"})
