@@ -7,8 +7,10 @@ Messages are one line and name the path.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
+import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -32,6 +34,14 @@ def join(folder: str, name: str) -> str:
 def within(folder: str, path: str) -> str:
     """The name that `path` has in `folder`, with `/` between folders."""
     return path[len(folder.rstrip("/")) + 1 :] if is_remote(folder) else Path(path).relative_to(folder).as_posix()
+
+
+OF_FILES = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)  # errors of one file, as storage itself is well
+OF_NAMES = (errno.ENAMETOOLONG, errno.ELOOP, errno.EILSEQ)
+
+
+class Unreadable(ValueError):
+    """A file that cannot be read now: it is not there, closed, a folder, or ends too early, or has a name that cannot be."""
 
 
 @dataclass(frozen=True)
@@ -131,44 +141,44 @@ def is_file(path: str) -> bool:
 
 
 def read(path: str, kind: str = "file", offset: int | None = None, size: int | None = None) -> bytes:
-    """What a file holds, or `size` bytes of it from `offset` on. Raises ValueError, in one line, for one that cannot be read."""
-    if offset is None and not is_remote(path):
-        return files.read_bytes(path, kind)
-    with stream(path) as opened:
+    """What a file holds, or `size` bytes of it from `offset` on; `kind` says in messages what it is.
+
+    Raises Unreadable for a file that cannot be read, OSError where storage fails, and ValueError where fsspec lacks a package; in one line.
+    """
+    with stream(path, kind) as opened:
         if offset is not None:
             opened.seek(offset)
         return bytes(opened.read() if size is None else opened.read(size))
 
 
 @contextlib.contextmanager
-def stream(path: str) -> Iterator[Any]:
+def stream(path: str, kind: str = "file") -> Iterator[Any]:
     """A file to read from, which can seek. Raises as `read`."""
-    with _told(path, "read"), _open(path) as opened:
+    with _told(path, "read"), _missed(path, kind), _open(path) as opened:
         yield opened
 
 
 def read_blob(blob: Blob, kind: str = "file") -> bytes:
-    """What a blob holds. Raises ValueError as `read`, and for a file that ends before the blob does."""
+    """What a blob holds. Raises as `read`, and Unreadable for a file that ends before the blob does."""
     content = read(blob.path, kind, blob.offset, blob.size)
     if blob.size is not None and len(content) != blob.size:
-        raise ValueError(f"{blob.path}: ends within {blob.name}; fetch the file again")
+        raise Unreadable(f"{blob.path}: ends within {blob.name}; fetch the file again")
     return content
 
 
-def signature(path: str) -> str:
+def signature(path: str, kind: str = "file") -> str:
     """What changes when the file does (size and time, or what an object store says), so that it need not be read again.
 
-    Raises ValueError, in one line, for a file of this machine that is not to be had.
+    Raises as `read`.
     """
-    if is_remote(path):
-        with _told(path, "opened"):
+    with _told(path, "opened"), _missed(path, kind):
+        if is_remote(path):
             system, inner = _opened(path)
             return str(system.ukey(inner))
-    try:
-        stat = Path(path).stat()
-    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
-        raise ValueError(f"{path}: cannot be read ({getattr(error, 'strerror', error)}); check the path and its permissions") from error
-    return f"{stat.st_size}-{stat.st_mtime_ns}"
+        found = os.stat(path)
+        if stat.S_ISDIR(found.st_mode):
+            raise IsADirectoryError
+        return f"{found.st_size}-{found.st_mtime_ns}"
 
 
 class Folder:
@@ -186,21 +196,14 @@ class Folder:
         return is_file(self.path(name))
 
     def read(self, name: str) -> bytes | None:
-        """What a file in it holds, None where there is none."""
+        """What a file in it holds, None where there is none. Raises OSError, in one line, where it cannot be read."""
         path = self.path(name)
-        if not is_remote(path):
-            try:
+        with _told(path, "read"), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            if not is_remote(path):
                 return Path(path).read_bytes()
-            except (FileNotFoundError, NotADirectoryError):
-                return None
-            except OSError as error:
-                raise ValueError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
-        with _told(path, "read"):
             system, inner = _opened(path)
-            try:
-                return bytes(system.cat_file(inner))
-            except FileNotFoundError:
-                return None
+            return bytes(system.cat_file(inner))
+        return None
 
     def write(self, name: str, content: bytes) -> None:
         """Writes a file. Raises OSError, in one line, where that cannot be done; nothing is left of it then."""
@@ -270,19 +273,46 @@ def _opened(path: str) -> tuple[Any, str]:
 
 @contextlib.contextmanager
 def _told(path: str, done: str) -> Iterator[None]:
-    """Errors of an object store, and its absence, in one line that names the path."""
+    """Errors of storage, and the absence of an object store, in one line that names the path."""
     try:
         yield
+    except Unreadable:
+        raise
     except ImportError as error:
         raise ValueError(f"{path}: cannot be {done} ({error}); install what fsspec asks for, or give a local path") from error
-    except FileNotFoundError as error:
-        raise ValueError(f"{path}: no such file; check the path") from error
     except ValueError as error:
         told = str(error) if str(error).startswith(path) else f"{path}: cannot be {done} ({error})"
         raise ValueError(" ".join(told.split())) from error
     except OSError as error:
         reason = " ".join(str(error.strerror or error).split())[:160]
-        raise OSError(error.errno or 0, f"cannot be {done} ({reason}); check the path, the network and your rights", path) from error
+        advice = "check the path, the network and your rights" if is_remote(path) else "check the disk and its permissions"
+        raise OSError(error.errno or 0, f"cannot be {done} ({reason}); {advice}", path) from error
+
+
+@contextlib.contextmanager
+def _missed(path: str, kind: str) -> Iterator[None]:
+    """Errors that are of this file alone, and not of the storage, as Unreadable."""
+    try:
+        yield
+    except Unreadable:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a name that cannot be
+        if isinstance(error, OSError) and not isinstance(error, OF_FILES) and error.errno not in OF_NAMES:
+            raise
+        plain = path if path.isprintable() else repr(path)[1:-1]
+        raise Unreadable(f"{plain}: {_missing(path, kind, error)}") from error
+
+
+def _missing(path: str, kind: str, error: OSError | ValueError) -> str:
+    """Why a file cannot be read, and what to do."""
+    if isinstance(error, IsADirectoryError):
+        return f"is a folder; give a {kind}"
+    if isinstance(error, ValueError) or not isinstance(error, FileNotFoundError | NotADirectoryError):
+        reason = " ".join(str(getattr(error, "strerror", None) or error).split())[:160]
+        return f"cannot be read ({reason}); check the path and its permissions"
+    if not is_remote(path) and os.path.islink(path):
+        return "is a link to nothing; mend it, or remove it"
+    return f"no such {kind}; check the path"
 
 
 def _is_hidden(path: PurePosixPath) -> bool:

@@ -51,7 +51,7 @@ LONGEST = 96  # signs of an id: with a suffix it fits into the header of a tar
 METADATA = ("metadata.jsonl", "metadata.csv", "metadata.tsv")
 SPLITS = {"train": "train", "training": "train", "valid": "valid", "validation": "valid", "val": "valid", "dev": "valid"}
 TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-PACKED = re.compile(r"\.(tar(\.\w+)?|tgz|tbz2|txz)$", re.IGNORECASE)
+PACKED = re.compile(r"\.(tar(\.(gz|bz2|xz|zst))?|tgz|tbz2|txz)$", re.IGNORECASE)
 COMPRESSED = {
     b"\x1f\x8b": "gunzip",
     b"BZh": "bunzip2",

@@ -1,5 +1,7 @@
 """Files here and in an object store by one interface."""
 
+import errno
+
 import pytest
 
 from jam.prepare import places
@@ -55,6 +57,33 @@ def test_what_is_not_there_is_told_in_one_line(root):
             act(places.join(root, "none.wav"))
     with pytest.raises(ValueError, match=r"none: no such folder"):
         places.listed(places.join(root, "none"))
+
+
+def test_a_file_that_cannot_be_read_is_told_apart_from_storage_that_fails(tmp_path):
+    (tmp_path / "folder.wav").mkdir()
+    (tmp_path / "gone.wav").symlink_to(tmp_path / "none")
+    (tmp_path / "round.wav").symlink_to(tmp_path / "round.wav")
+    names = {"folder": "is a folder", "gone": "is a link to nothing", "none": "no such song"}
+    names |= dict.fromkeys(["round", "a" * 300, "z\0", "\ud800"], "cannot be read")
+    for name, problem in names.items():
+        for act in (places.read, places.signature):
+            with pytest.raises(places.Unreadable, match=rf"^[^\n]+\.wav: {problem}[^\n]+$"):
+                act(str(tmp_path / f"{name}.wav"), "song")
+    with pytest.raises(places.Unreadable, match=r"cannot be read \(Protocol not known"):
+        places.read("nonsense://a.wav")
+    with pytest.raises(OSError, match=r"cannot be read \([^\n]*memory\.wav'$") as caught:
+        (tmp_path / "memory.wav").symlink_to("/proc/self/mem")  # its first byte cannot be read
+        places.read(str(tmp_path / "memory.wav"))
+    assert caught.value.errno == errno.EIO
+
+
+def test_only_a_file_that_is_not_there_is_read_as_none(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    folder = Folder(str(tmp_path))
+    assert folder.read("none") is None and folder.read("file/none") is None
+    with pytest.raises(OSError, match=r"cannot be read \(Is a directory\)[^\n]*folder'$"):
+        folder.read("folder")
 
 
 def test_a_write_that_fails_leaves_nothing_and_the_former_file(tmp_path):

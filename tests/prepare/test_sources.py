@@ -240,6 +240,14 @@ def test_a_tar_that_is_compressed_is_refused_with_what_unpacks_it(tmp_path):
     assert "unpack it with gunzip" in problem(tracks(str(tmp_path)))
 
 
+def test_what_lies_beside_a_tar_is_no_tar(tmp_path):
+    lay(tmp_path, a__mp3="x", b__tar__json="{}", b__tar__index="x", b__tar__part="x")
+    assert list(by_id(tracks(str(tmp_path)))) == ["a"]
+    for name in ("c.tar.gz", "c.tar.bz2", "c.tar.xz", "c.tar.zst", "c.TGZ", "c.tbz2", "c.txz"):
+        (tmp_path / name).write_bytes(b"\x1f\x8b")
+    assert sum("is compressed" in song.problem for song in tracks(str(tmp_path)) if isinstance(song, Unread)) == 7
+
+
 def test_paths_that_give_one_id_all_have_a_hash_whatever_the_order(tmp_path):
     lay(tmp_path, a___b__mp3="x", c__mp3="x")
     (tmp_path / "a b.mp3").touch()
