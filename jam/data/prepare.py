@@ -6,12 +6,14 @@ is not done again, so a run that was stopped goes on. A song that cannot be used
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
@@ -20,7 +22,7 @@ from jam import __version__, config
 from jam.prepare import fingerprint, packing, report, rules, sources
 from jam.prepare.crew import Crew
 from jam.prepare.packing import Packed, Shard
-from jam.prepare.places import Folder, join
+from jam.prepare.places import Folder, is_remote, join
 from jam.prepare.preparing import Checked, Preparer
 from jam.prepare.records import Prepared, Track, Unread
 from jam.prepare.report import Run
@@ -35,6 +37,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 NOTHING_KEPT = 1  # exit status where no song went into the shards
+PLACES = ("path", "vocabulary", "languages")  # settings that name files
 TOLD = 50  # rejected songs are named at most
 PATIENCE = timedelta(days=30)  # how long a process waits for those that still work
 
@@ -89,6 +92,7 @@ def _tried(made: Callable[[], T]) -> tuple[T | None, Exception | None]:
     try:
         return made(), None
     except (ValueError, OSError) as error:
+        log.critical("stopping, once the other processes have done their songs: %s", error)  # it may be long until all hear of it
         return None, error
 
 
@@ -101,14 +105,16 @@ def prepare(settings: PrepareConfig) -> int:
 
     if settings.input is None or settings.output is None:
         raise ValueError("name the recordings and where their shards shall be: input=FOLDER output=FOLDER")
-    device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    state = PartialState(cpu=torch.device(device).type == "cpu", timeout=PATIENCE)
+    device = _device(settings.device)
+    state = PartialState(cpu=device.type == "cpu", timeout=PATIENCE)
+    if settings.part and state.num_processes > 1:
+        raise ValueError(f"share={settings.share} under a launcher of {state.num_processes} processes; take one of the two")
     group = Group(*settings.part) if settings.part else Group(state.process_index, state.num_processes, state)
     if not group.leads:
         log.setLevel(logging.CRITICAL)  # what a process has to say, the one that leads says for it
-    own = torch.device(device) if settings.device else state.device
+    own = device if settings.device else state.device
     try:
-        with Crew(settings, _cache(settings), own, settings.processes(own.type == "cpu")) as crew:
+        with _alone(settings, group), Crew(settings, _cache(settings), own, settings.processes(own.type == "cpu")) as crew:
             return Work(settings, group, crew).done()
     finally:
         if state.num_processes > 1:
@@ -134,16 +140,37 @@ class Work:
         if phase == "check":
             return 0
         repeated = self.group.led(lambda: self._duplicates(tracks))
-        songs: list[Song] = [(track, repeated.get(track.id)) for track in tracks]
-        if phase in ("all", "encode"):
-            self._spread("preparing", _prepare, songs, lambda seconds: seconds)
-        if phase == "encode":
-            return 0
-        return self._packed(songs, unread)
+        while True:
+            songs: list[Song] = [(track, repeated.get(track.id)) for track in tracks]
+            if phase in ("all", "encode"):
+                self._spread("preparing", _prepare, songs, lambda seconds: seconds)
+            if self.settings.share is not None:
+                return 0  # others have the rest
+            settled = self.group.led(partial(self._settled, songs, repeated))
+            if settled == repeated:
+                break
+            repeated = settled
+        return 0 if phase == "encode" else self._packed(songs, unread)
+
+    def _settled(self, songs: Sequence[Song], repeated: Mapping[str, str]) -> dict[str, str]:
+        """The repeated songs once it is known which are rejected: where an earlier one is, the next takes its place."""
+        by_id = {track.id: track for track, _ in songs}
+        firsts: dict[str, str] = {}  # the rejected, and who takes their places
+        found: dict[str, str] = {}
+        for track, _ in songs:
+            first = repeated.get(track.id)
+            if first is None:
+                continue
+            if first not in firsts:
+                firsts[first] = track.id if self.crew.own.prepare(by_id[first]).is_rejected else first
+            if firsts[first] != track.id:
+                found[track.id] = firsts[first]
+        return found
 
     def _read(self) -> tuple[list[Track], list[Unread]]:
         s = self.settings
-        found = sources.tracks(str(s.input), s.license, s.source, s.language, s.tags, s.valid_share, s.seed)
+        own = (str(s.output), _cache(s))
+        found = sources.tracks(str(s.input), s.license, s.source, s.language, s.tags, s.valid_share, s.seed, without=own)
         for one in found:
             if isinstance(one, Unread):
                 log.warning("not read: %s: %s", one.where, one.problem)
@@ -168,7 +195,7 @@ class Work:
 
     def _packed(self, songs: Sequence[Song], unread: Sequence[Unread]) -> int:
         """Plans and writes the shards, and what goes with them."""
-        spool = Spool()
+        spool = Spool(None if is_remote(self.output.root) else self.output.root)
         plan = self.group.led(lambda: self._plan(songs, spool))
         by_id = {track.id: (track, repeated) for track, repeated in songs}
         mine = [(str(self.settings.output), shard, [by_id[member.key] for member in shard.members]) for shard in self.group.share(plan)]
@@ -277,8 +304,42 @@ def _pack(preparer: Preparer, work: tuple[str, Shard, list[Song]]) -> Packed:
 
 def _without_paths(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings without where files lie: other machines have them elsewhere, and what they hold is told by hashes."""
-    kept = {name: value for name, value in settings.items() if not f"_{name}".endswith("_path")}
+    kept = {name: value for name, value in settings.items() if name not in PLACES and not name.endswith("_path")}
     return {name: _without_paths(value) if isinstance(value, dict) else value for name, value in kept.items()}
+
+
+def _device(name: str | None) -> torch.device:
+    """The device of that name, or the best. Raises ValueError, in one line, for one that this machine lacks."""
+    try:
+        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device is {name}, which this machine lacks; choose cpu, cuda, or null") from error
+    return device
+
+
+@contextlib.contextmanager
+def _alone(settings: PrepareConfig, group: Group) -> Iterator[None]:
+    """While this lasts no other run, but for the jobs of an array, works in the output. Raises ValueError where one does.
+
+    Raises OSError, in one line, for an output that cannot be written.
+    """
+    output = Folder(str(settings.output))
+    if not group.leads or settings.share is not None:
+        yield
+        return
+    if is_remote(output.root):
+        output.write("cache/begun", b"")  # what cannot be written is told before any work
+        yield
+        return
+    from filelock import FileLock, Timeout
+
+    output.write("cache/begun", b"")
+    try:
+        with FileLock(output.path("cache/running"), timeout=0):
+            yield
+    except Timeout as error:
+        raise ValueError(f"{output.root}: another run writes there; wait for its end, or name another output") from error
 
 
 def _cache(settings: PrepareConfig) -> str:

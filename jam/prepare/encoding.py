@@ -168,8 +168,8 @@ def to_bytes(tensor: Tensor) -> bytes:
 
 
 def _outcome(settings: LatentSettings | StyleSettings, path: str) -> dict[str, Any]:
-    """The settings that change what comes out: not where the weights lie."""
-    return {name: value for name, value in asdict(settings).items() if name != path}
+    """The settings that change what comes out: not where the weights lie, nor, but for rounding, how songs are cut into chunks."""
+    return {name: value for name, value in asdict(settings).items() if name not in (path, "chunk", "overlap")}
 
 
 def _identity(facts: Mapping[str, Any], door: Any) -> str:

@@ -132,6 +132,7 @@ def write(folder: Folder, shard: Shard, sample_of: Callable[[str], Mapping[str, 
     if record is not None and record.made_of == shard.digest and _is_right(folder, record.packed):
         return record.packed
     folder.remove(SUMS)  # the folder is not whole from now on
+    folder.remove(shard.name)  # or, where this is killed, the record would be of another tar
     with folder.whole(shard.name) as part:
         packed = _written(part, shard, sample_of)
         kept = {"made_of": shard.digest, "packed": asdict(packed)}

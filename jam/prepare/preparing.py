@@ -11,6 +11,7 @@ import hashlib
 import logging
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -60,13 +61,16 @@ class Preparer:
         """What a recording's file and sound are like. Raises OSError for storage that fails."""
         try:
             digest, seconds = self._seen(track)
-        except ValueError as error:
-            return Checked(problem=Reason("decode", str(error)))
+        except places.Unreadable as error:
+            return Checked(problem=_reason("read", error))
         longest = self.settings.rules.max_seconds
         if longest is not None and seconds > AMPLE * longest:  # hours of sound are not taken into memory to be refused
             told = f"lasts {seconds:.1f} s by its header, more than rules.max_seconds {longest:g}"
             return Checked(digest, problem=Reason("max_seconds", told))
-        entry = self.cache.made("checks", key(CHECKED, digest, track.audio.name), lambda: self._checks(track, digest))
+        try:
+            entry = self.cache.made("checks", key(CHECKED, digest, track.audio.name), lambda: self._checks(track, digest))
+        except places.Unreadable as error:
+            return Checked(digest, problem=_reason("read", error))
         stored = entry.json()
         if stored["problem"] is not None:
             return Checked(digest, problem=Reason("decode", stored["problem"]), seconds=entry.seconds)
@@ -80,7 +84,7 @@ class Preparer:
         if entry is not None:
             return prepared_of(entry.json())
         found = self._prepared(track, duplicate_of)
-        if known is not None:
+        if known is not None and not any(reason.rule == "read" for reason in found.reasons):  # what cannot be read now may be another day
             self.cache.put("songs", known, dumped(to_json(found)))
         return found
 
@@ -156,8 +160,8 @@ class Preparer:
         return encoding.to_bytes(self._style.encode(self.sound(track), track.prompts))
 
     def _checks(self, track: Track, digest: str) -> bytes:
+        content = places.read_blob(track.audio, "recording")
         try:
-            content = places.read_blob(track.audio, "recording")
             decoded = decoding.decode(content, track.audio.name)
             samples = decoding.at_44k(decoded)
             facts = checks.facts(decoded, samples, damage.damage(content, decoded))
@@ -200,12 +204,12 @@ class Preparer:
             sheet, lyrics = self._sheet(track)
             entry = self._timing(track, sheet, lyrics)
         except ValueError as error:
-            return replace(found, reasons=(Reason("lyrics", str(error)),))
+            return replace(found, reasons=(_reason("lyrics", error),))
         timing = timing_of(entry.json())
         prompts = track.prompts or ((sheet.style,) if sheet is not None and sheet.style else ())
         language, costs = timing.language or found.language, {**found.costs, "timing": entry.seconds}
         found = replace(found, timing=timing, prompts=prompts, language=language, costs=costs)
-        reasons = tuple(rules.of_words(self.settings.rules, timing, facts.seconds))
+        reasons = tuple(rules.of_words(self.settings.rules, timing, facts.seconds, track.instrumental))
         return replace(found, reasons=reasons) if reasons else self._encoded(replace(track, prompts=prompts), found)
 
     def _encoded(self, track: Track, found: Prepared) -> Prepared:
@@ -213,7 +217,7 @@ class Preparer:
         try:
             latents, styles = self.latents(track), self.styles(track)
         except ValueError as error:
-            return replace(found, reasons=(Reason("encode", str(error)),))
+            return replace(found, reasons=(_reason("encode", error),))
         costs = {**found.costs, "latents": latents.seconds, "styles": styles.seconds}
         frames = read_tensor(latents.content, "latents").shape[1]
         return replace(
@@ -268,7 +272,7 @@ class Preparer:
         files = [blob.path for blob in (track.audio, track.lyrics) if blob is not None]
         try:
             signatures = [places.signature(path) for path in files]
-        except ValueError:
+        except places.Unreadable:
             return None
         return key(self.identity, asdict(track), signatures, duplicate_of)
 
@@ -276,7 +280,7 @@ class Preparer:
         return key(ENCODED, digest, self._encoder.identity)
 
     def _styles_key(self, digest: str, track: Track) -> str:
-        return key(ENCODED, digest, self._style.identity, track.prompts)
+        return key(ENCODED, digest, self._style.identity, track.prompts if self.settings.styles.prompts else ())
 
     # instruments
 
@@ -309,7 +313,8 @@ class Preparer:
     def _read_by(self) -> str:
         """What decides how words sound."""
         files = [self._phonemizer_path, *([self.settings.lexicon_path] if self.settings.lexicon_path else [])]
-        return key([assets.sha256(path) for path in files], self.settings.languages)
+        languages = {code: assets.sha256(path) if Path(path).is_file() else path for code, path in (self.settings.languages or {}).items()}
+        return key([assets.sha256(path) for path in files], languages)
 
 
 def _looked_at(blob: Blob) -> bytes:
@@ -321,3 +326,8 @@ def _looked_at(blob: Blob) -> bytes:
     except ValueError:
         seconds = 0.0  # decoding tells what is wrong
     return dumped([hashlib.sha256(content).hexdigest(), seconds])
+
+
+def _reason(rule: str, error: ValueError) -> Reason:
+    """Why a song stays out; `read` where its file cannot be read now."""
+    return Reason("read" if isinstance(error, places.Unreadable) else rule, str(error))

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from jam.prepare.records import Facts, Reason, Timing, Track
 
+EXTRA = "is sung for a share of {:.2f} where its lyrics have nothing"
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -30,6 +32,7 @@ class Rules:
     allow_wordless: bool = False  # songs without words, as instrumentals
     min_found: float | None = 0.7  # share of the words that must be heard
     min_confidence: float | None = None  # mean log-probability of the words heard, 0 at best, at least
+    max_extra: float | None = 0.5  # share of the recording in which is sung what the lyrics lack, at most
     max_error: float | None = 300.0  # ms between given times and what is heard, in the median, at most
     max_unknown: float | None = 0.5  # share of words that no dictionary has, at most
     max_words_per_second: float | None = 8.0  # of the whole recording
@@ -37,7 +40,7 @@ class Rules:
     allow_unlicensed: bool = False  # songs without license or source
 
     def __post_init__(self) -> None:
-        for name in ("max_silence", "min_found", "max_unknown"):
+        for name in ("max_silence", "min_found", "max_extra", "max_unknown"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise ValueError(f"rules.{name} is {value}; give a share from 0 to 1, or null")
@@ -78,15 +81,16 @@ def of_sound(rules: Rules, facts: Facts) -> Iterator[Reason]:
     yield from _over("max_offset", facts.offset, rules.max_offset, "has a constant offset of {:.2f} %")
 
 
-def of_words(rules: Rules, timing: Timing, seconds: float) -> Iterator[Reason]:
-    """What speaks against a song of `seconds` for its words."""
+def of_words(rules: Rules, timing: Timing, seconds: float, is_instrumental: bool = False) -> Iterator[Reason]:
+    """What speaks against a song of `seconds` for its words; `is_instrumental`: it is said to have none."""
+    yield from _over("max_extra", sum(end - start for start, end in timing.extra) / seconds, rules.max_extra, EXTRA)
     if timing.found is None:
-        if not rules.allow_wordless:
+        if not rules.allow_wordless and not is_instrumental:
             told = f" ({'; '.join(timing.remarks)})" if timing.remarks else ""
-            yield Reason("allow_wordless", f"has no words{told}; instrumentals are taken with rules.allow_wordless=true")
+            yield Reason("allow_wordless", f"has no words{told}; say instrumental of it, or take all such with rules.allow_wordless=true")
         return
     if rules.min_found is not None and timing.found < rules.min_found:
-        share = f"of {len(timing.words)} words {timing.found:.2f} are heard, less than rules.min_found {rules.min_found:g}"
+        share = f"of {len(timing.words)} words {timing.found:.0%} are heard, less than rules.min_found {rules.min_found:g}"
         yield Reason("min_found", f"{share}: lyrics of another song or version, or singing that {timing.heard_by} does not understand")
     if timing.confidence is not None:
         yield from _under("min_confidence", timing.confidence, rules.min_confidence, "is heard with a confidence of {:.2f}")

@@ -80,7 +80,8 @@ class Separator:
     def identity(self) -> str:
         """SHA-256 of the weights and the settings that decide the outcome."""
         said = {name: value for name, value in asdict(self.settings).items() if name not in ("enabled", "path", "batch")}
-        return hashlib.sha256(json.dumps([said, digest_of(self.network)], sort_keys=True).encode()).hexdigest()
+        told = [said, digest_of(self.network), list(getattr(self.network, "sources", SOURCES))]
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
     @torch.no_grad()
     def vocals(self, samples: Tensor) -> Tensor:

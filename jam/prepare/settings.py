@@ -69,5 +69,8 @@ class PrepareConfig:
         return int(found[1]) - 1, int(found[2])
 
     def processes(self, on_cpu: bool) -> int:
-        """How many worker processes each process has."""
-        return self.workers or ((os.cpu_count() or 1) if on_cpu else 1)
+        """How many worker processes each process has: by default the processes of a machine share the cores that they may use."""
+        if self.workers is not None or not on_cpu:
+            return self.workers or 1
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return max(1, cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))

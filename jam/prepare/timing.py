@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -32,6 +33,9 @@ from jam.prepare.search import Window
 from jam.prepare.transcription import JudgeReader, Transcriber, WhisperReader, read_vocabulary, vocabulary_of
 from jam.prepare.weights import digest_of
 from jam.timing import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    from jam.eval.ctc import Hearer
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +96,7 @@ class Aligner:
     spell: Callable[[Word], list[int]]
     place: Callable[[Emissions, Sequence[Sequence[int]], Sequence[Window | None] | None], Alignment]
     digest: str
+    holds_lines: bool  # whether it heeds when lines are sung
 
 
 class Timer:
@@ -184,7 +189,7 @@ class Timer:
     def _heard_in_lines(self, samples: Tensor, text: Text) -> tuple[Alignment, tuple[str, ...]]:
         """Where the words are, each near its line's own times; where those let find too little, wherever they are, and a remark."""
         emissions, spelled = self.aligner.hear(samples, SAMPLE_RATE), text.spelled(self.aligner.spell)
-        windows = _windows(text)
+        windows = _windows(text) if self.aligner.holds_lines else None
         held = self.aligner.place(emissions, spelled, windows)
         if windows is None or _share(held) >= ENOUGH:
             return held, ()
@@ -280,7 +285,7 @@ def _share(heard: Alignment) -> float:
 def _aligner(settings: TimingSettings, device: str | torch.device) -> Aligner:
     if settings.aligner == "judge":
         judge = Judge.load(settings.judge_path or assets.BUNDLE, device)
-        return Aligner("judge", judge.hear, judge.spell, partial(search.place, _sounds()), digest_of(judge.net))
+        return Aligner("judge", judge.hear, judge.spell, partial(search.place, _sounds()), digest_of(judge.net), True)
     from jam.eval import ctc
 
     with _named("timing.ctc_path; the judge that is embedded is timing.aligner=judge"):
@@ -291,5 +296,12 @@ def _aligner(settings: TimingSettings, device: str | torch.device) -> Aligner:
         hearer.hear,
         lambda word: hearer.spell(word.word, word.language),
         lambda emissions, words, _: place(emissions, words),
-        digest_of(hearer.model),
+        _digest_of_hearer(hearer),
+        False,
     )
+
+
+def _digest_of_hearer(hearer: Hearer) -> str:
+    """SHA-256 of all on which what a CTC network hears depends: its weights, and how it is fed and read."""
+    told = [digest_of(hearer.model), hearer.vocabulary, hearer.scaled, hearer.stride, hearer.reach, hearer.model.config.pad_token_id]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()

@@ -205,11 +205,14 @@ class WhisperReader:
 
         if name == "whisper":
             whisper = recognisers.Whisper.load(path or recognisers.WHISPER, device)
-            return cls(whisper, digest_of(whisper.model))
+            said = [whisper.model.generation_config.to_json_string(), whisper.processor.tokenizer.get_vocab()]
+            told = repr((digest_of(whisper.model), said))
+            return cls(whisper, hashlib.sha256(told.encode()).hexdigest())
         faster = recognisers.FasterWhisper.load(path or recognisers.FASTER_WHISPER, str(device))
         folder = Path(path) if path else assets.fetch(recognisers.FASTER_WHISPER).parent
-        with (folder / "model.bin").open("rb") as file:
-            return cls(faster, hashlib.file_digest(file, "sha256").hexdigest())
+        parts = [path for path in sorted(folder.iterdir()) if path.is_file() and path.suffix in (".bin", ".json", ".txt")]
+        told = repr([(path.name, assets.sha256(path)) for path in parts])
+        return cls(faster, hashlib.sha256(told.encode()).hexdigest())
 
     def write(self, samples: Tensor, language: str | None = None) -> tuple[Word, ...]:
         """The words heard, with their times where this Whisper tells them."""

@@ -21,6 +21,8 @@ import torch
 from jam import audio, config
 from jam.data import inspect, prepare
 from jam.eval.benchmark import Item, read_benchmark
+from jam.prepare import places
+from jam.prepare.records import Blob
 from jam.prepare.settings import PrepareConfig
 
 ROOT = Path(__file__).parent.parent.parent
@@ -195,6 +197,63 @@ def test_songs_without_rights_stay_out_until_that_is_allowed(songs: Path, shards
     assert "license" not in json.loads(members(tmp_path / "train-000000.tar")["song-0.json"])
 
 
+def test_what_cannot_be_read_today_is_read_another_day(songs: Path, shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(shards / "cache", tmp_path / "cache")
+    (tmp_path / "cache" / "songs").rename(tmp_path / "gone")
+    real = places.read_blob
+
+    def closed(blob: Blob, kind: str = "file") -> bytes:
+        if blob.name == "song-1.txt":
+            raise places.Unreadable(f"{blob.path}: cannot be read (Permission denied); check its permissions")
+        return real(blob, kind)
+
+    monkeypatch.setattr(places, "read_blob", closed)
+    assert run(songs, tmp_path) == 0
+    assert json.loads((tmp_path / "report.json").read_text())["rejected"][0]["reasons"][0]["rule"] == "read"
+    monkeypatch.undo()
+    monkeypatch.chdir(ROOT)
+    assert run(songs, tmp_path) == 0
+    assert sums(tmp_path) == sums(shards)
+
+
+def test_a_repetition_takes_the_place_of_a_first_that_is_rejected(songs: Path, shards: Path, tmp_path: Path) -> None:
+    own, output = tmp_path / "songs", tmp_path / "shards"
+    shutil.copytree(songs, own)
+    shutil.copytree(shards / "cache", output / "cache")
+    for name, lyrics in (("a-first", 4), ("b-second", 0)):  # the first has the lyrics of another song
+        audio.write(own / f"{name}.flac", mix(0))
+        (own / f"{name}.txt").write_text(text(lyrics))
+    (own / "song-0.mp3").unlink()
+    assert run(own, output) == 0
+    assert {name.partition(".")[0] for name in members(output / "train-000000.tar")} == {"b-second", "song-1", "song-2"}
+
+
+def test_shards_beside_the_songs_are_no_songs(songs: Path, tmp_path: Path) -> None:
+    own = tmp_path / "songs"
+    shutil.copytree(songs, own)
+    for _ in range(2):
+        assert run(own, own / "shards", "report.audio=true") == 0
+        assert json.loads((own / "shards" / "report.json").read_text())["totals"]["in"] == 3
+
+
+def test_one_run_at_a_time_writes_into_a_folder(songs: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    from filelock import FileLock
+
+    (tmp_path / "cache").mkdir()
+    with FileLock(tmp_path / "cache" / "running"):
+        assert run(songs, tmp_path) == config.BAD_INPUT
+    assert "another run writes there" in caplog.text
+
+
+def test_prompts_and_pronunciations_remake_what_hangs_on_them(songs: Path, shards: Path, tmp_path: Path) -> None:
+    shutil.copytree(shards / "cache", tmp_path / "cache")
+    before = {path for path in (tmp_path / "cache").rglob("*") if path.is_file()}
+    (tmp_path / "lexicon.txt").write_text("moon  muːn\n")
+    assert run(songs, tmp_path, f"lexicon_path={tmp_path / 'lexicon.txt'}", "num_songs=1") == 0
+    made = {path.relative_to(tmp_path).parts[1] for path in (tmp_path / "cache").rglob("*") if path.is_file() and path not in before}
+    assert made - {"begun", "running"} == {"timing", "songs"}
+
+
 def launched(songs: Path, output: Path, *words: str, processes: int = 1) -> subprocess.Popen[bytes]:
     """The command in processes of its own."""
     port = random.Random(os.getpid()).randint(20_000, 50_000)
@@ -235,6 +294,7 @@ WRONG = [
     (("input=inputs", "output=x", "share=1/2"), "jobs share the phases check and encode"),
     (("input=inputs", "output=x", "phase=check", "share=3/2"), "share is 3/2"),
     (("input=inputs", "output=x", "phase=none"), "phase is none"),
+    (("input=inputs", "output=x", "device=foo"), "device is foo"),
     (("input=inputs", "output=x", "valid_share=1"), "valid_share is 1"),
 ]
 

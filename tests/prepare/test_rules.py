@@ -46,6 +46,32 @@ def test_each_rule_of_sound_names_value_and_limit_and_can_be_turned_off(rule, fa
     assert broken(rules.of_sound(off, replace(GOOD, **fact))) == []
 
 
+LIMITS = [
+    *(("min_seconds", "seconds"), ("max_seconds", "seconds"), ("min_rate", "rate"), ("min_bandwidth", "bandwidth")),
+    *(("max_silence", "silence"), ("min_loudness", "loudness"), ("max_clipping", "clipping"), ("max_offset", "offset")),
+]
+
+
+@pytest.mark.parametrize(("rule", "fact"), LIMITS)
+def test_a_recording_that_is_exactly_at_a_limit_is_kept(rule, fact):
+    assert broken(rules.of_sound(Rules(), replace(GOOD, **{fact: getattr(Rules(), rule)}))) == []
+
+
+def test_singing_that_the_lyrics_lack_is_refused_beyond_a_share():
+    def sung(seconds):
+        return replace(WORDS, extra=((0.0, 10.0), (20.0, 10.0 + seconds)))
+
+    assert broken(rules.of_words(Rules(), sung(50.0), 100.0)) == []
+    (reason,) = rules.of_words(Rules(), sung(51.0), 100.0)
+    assert reason.rule == "max_extra" and "share of 0.51" in reason.text
+    assert broken(rules.of_words(Rules(max_extra=None), sung(90.0), 100.0)) == []
+
+
+def test_a_song_that_is_said_to_be_instrumental_needs_no_words():
+    assert broken(rules.of_words(Rules(), Timing("none"), 100.0, is_instrumental=True)) == []
+    assert broken(rules.of_words(Rules(), Timing("none", "judge", extra=((0.0, 60.0),)), 100.0, is_instrumental=True)) == ["max_extra"]
+
+
 def test_silence_is_told_as_silence_alone():
     assert [reason.text for reason in rules.of_sound(Rules(), replace(GOOD, loudness=None, bandwidth=0.0, silence=1.0))] == ["is silent"]
 
@@ -58,7 +84,7 @@ def test_mono_is_refused_only_where_that_is_asked_for():
 def test_lyrics_of_which_little_is_heard_are_refused():
     assert broken(rules.of_words(Rules(), with_found(70), 100.0)) == []
     (reason,) = rules.of_words(Rules(), with_found(69), 100.0)
-    assert reason.rule == "min_found" and "of 100 words 0.69 are heard" in reason.text and "lyrics of another song" in reason.text
+    assert reason.rule == "min_found" and "of 100 words 69% are heard" in reason.text and "lyrics of another song" in reason.text
     assert broken(rules.of_words(Rules(min_found=None), with_found(3), 100.0)) == []
 
 
