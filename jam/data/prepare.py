@@ -6,7 +6,6 @@ is not done again, so a run that was stopped goes on. A song that cannot be used
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import sys
 import time
@@ -31,6 +30,7 @@ from jam.prepare.spool import Spool
 
 if TYPE_CHECKING:
     from accelerate import PartialState
+    from filelock import FileLock
 
 log = logging.getLogger("jam")
 T = TypeVar("T")
@@ -114,7 +114,7 @@ def prepare(settings: PrepareConfig) -> int:
         log.setLevel(logging.CRITICAL)  # what a process has to say, the one that leads says for it
     own = device if settings.device else state.device
     try:
-        with _alone(settings, group), Crew(settings, _cache(settings), own, settings.processes(own.type == "cpu")) as crew:
+        with Crew(settings, _cache(settings), own, settings.processes(own.type == "cpu")) as crew:
             return Work(settings, group, crew).done()
     finally:
         if state.num_processes > 1:
@@ -128,11 +128,36 @@ class Work:
         self.settings, self.group, self.crew = settings, group, crew
         self.output = Folder(str(settings.output))
         self.began = time.perf_counter()
+        self._lock: FileLock | None = None
 
     def done(self) -> int:
         """The phases that are asked for, one after another; the exit status."""
-        phase = self.settings.phase
         tracks, unread = self.group.led(self._read)
+        self.group.led(self._claim)
+        try:
+            return self._phases(tracks, unread)
+        finally:
+            if self._lock is not None:
+                self._lock.release()
+
+    def _claim(self) -> None:
+        """Keeps other runs, but for the jobs of an array, from the output. Raises ValueError where one works there.
+
+        Raises OSError, in one line, for an output that cannot be written.
+        """
+        self.output.write("cache/begun", b"")
+        if self.settings.share is not None or is_remote(self.output.root):
+            return
+        from filelock import FileLock, Timeout
+
+        self._lock = FileLock(self.output.path("cache/running"))
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise ValueError(f"{self.output.root}: another run writes there; wait for its end, or name another output") from error
+
+    def _phases(self, tracks: Sequence[Track], unread: Sequence[Unread]) -> int:
+        phase = self.settings.phase
         if phase != "check":
             self.group.together(self.crew.own.load)
         if phase in ("all", "check"):
@@ -316,30 +341,6 @@ def _device(name: str | None) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         raise ValueError(f"device is {name}, which this machine lacks; choose cpu, cuda, or null") from error
     return device
-
-
-@contextlib.contextmanager
-def _alone(settings: PrepareConfig, group: Group) -> Iterator[None]:
-    """While this lasts no other run, but for the jobs of an array, works in the output. Raises ValueError where one does.
-
-    Raises OSError, in one line, for an output that cannot be written.
-    """
-    output = Folder(str(settings.output))
-    if not group.leads or settings.share is not None:
-        yield
-        return
-    if is_remote(output.root):
-        output.write("cache/begun", b"")  # what cannot be written is told before any work
-        yield
-        return
-    from filelock import FileLock, Timeout
-
-    output.write("cache/begun", b"")
-    try:
-        with FileLock(output.path("cache/running"), timeout=0):
-            yield
-    except Timeout as error:
-        raise ValueError(f"{output.root}: another run writes there; wait for its end, or name another output") from error
 
 
 def _cache(settings: PrepareConfig) -> str:
