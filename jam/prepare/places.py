@@ -41,7 +41,7 @@ OF_NAMES = (errno.ENAMETOOLONG, errno.ELOOP, errno.EILSEQ)
 
 
 class Unreadable(ValueError):
-    """A file that cannot be read now: it is not there, closed, a folder, or ends too early, or has a name that cannot be."""
+    """A file that cannot be read now: it is not there, closed, a folder, or ends too early, or has a name that nothing here opens."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def is_file(path: str) -> bool:
 def read(path: str, kind: str = "file", offset: int | None = None, size: int | None = None) -> bytes:
     """What a file holds, or `size` bytes of it from `offset` on; `kind` says in messages what it is.
 
-    Raises Unreadable for a file that cannot be read, OSError where storage fails, and ValueError where fsspec lacks a package; in one line.
+    Raises Unreadable for a file that cannot be read, and OSError where storage fails, in one line.
     """
     with stream(path, kind) as opened:
         if offset is not None:
@@ -296,18 +296,20 @@ def _missed(path: str, kind: str) -> Iterator[None]:
         yield
     except Unreadable:
         raise
-    except (OSError, ValueError) as error:  # ValueError: a name that cannot be
+    except (OSError, ValueError, ImportError) as error:  # ValueError: a name that cannot be
         if isinstance(error, OSError) and not isinstance(error, OF_FILES) and error.errno not in OF_NAMES:
             raise
         plain = path if path.isprintable() else repr(path)[1:-1]
         raise Unreadable(f"{plain}: {_missing(path, kind, error)}") from error
 
 
-def _missing(path: str, kind: str, error: OSError | ValueError) -> str:
+def _missing(path: str, kind: str, error: OSError | ValueError | ImportError) -> str:
     """Why a file cannot be read, and what to do."""
     if isinstance(error, IsADirectoryError):
         return f"is a folder; give a {kind}"
-    if isinstance(error, ValueError) or not isinstance(error, FileNotFoundError | NotADirectoryError):
+    if isinstance(error, ImportError):
+        return f"cannot be read ({error}); install what fsspec asks for, or give a local path"
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())[:160]
         return f"cannot be read ({reason}); check the path and its permissions"
     if not is_remote(path) and os.path.islink(path):

@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import math
+import os
 import re
 import tarfile
 from collections import Counter, defaultdict
@@ -72,7 +73,7 @@ class _Draft:
     lyrics: Blob | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
     problem: str | None = None
-    shard: str = ""  # the tar in which it lies, as two may have the same path in them
+    whole: str = ""  # all of the path, where that is more than `path`: it tells songs apart whose `path` is one
 
 
 def tracks(
@@ -106,7 +107,7 @@ def _drafts(source: str, without: Sequence[str]) -> Iterator[_Draft]:
     """The songs of a source."""
     if "::" in source or PACKED.search(source):
         for path in shard_paths(source):
-            yield from _of_tar(path)
+            yield from _of_tar(path, path)
     elif source.lower().endswith(TABLES) and not places.is_folder(source):
         yield from _of_manifest(source)
     elif places.is_folder(source):
@@ -117,7 +118,8 @@ def _drafts(source: str, without: Sequence[str]) -> Iterator[_Draft]:
 
 def _of_folder(folder: str, without: Sequence[str]) -> Iterator[_Draft]:
     """The songs of a folder and the folders in it."""
-    paths = {places.within(folder, path): path for path in places.listing(folder, without).files}
+    found = places.listing(folder, without)
+    paths = {places.within(folder, path): path for path in found.files if _is_utf8(path)}
     tables = {name for name in paths if name.rpartition("/")[2].lower() in METADATA}
     songs, beside = _gathered(name for name in paths if name not in tables and not PACKED.search(name))
     said = _told_of(folder, sorted(tables), songs)
@@ -127,7 +129,22 @@ def _of_folder(folder: str, without: Sequence[str]) -> Iterator[_Draft]:
     yield from said.values()
     for name, path in paths.items():
         if PACKED.search(name):
-            yield from _of_tar(path)
+            yield from _of_tar(path, name)
+    for path in found.files:
+        if not _is_utf8(path) and _split(path)[1] in (*KINDS, *SUFFIXES, ".tar"):
+            yield _Draft(_escaped(path), _escaped(path), problem=f"{_escaped(path)}: its name is not UTF-8; rename it")
+    for path in map(_escaped, found.closed):
+        yield _Draft(path, path, problem=f"{path}: may not be looked into; check the folder's permissions")
+
+
+def _is_utf8(path: str) -> bool:
+    """Whether a name is text, not only bytes."""
+    return path.isascii() or not any("\ud800" <= sign <= "\udfff" for sign in path)
+
+
+def _escaped(path: str) -> str:
+    """A name that can be written, its bytes that are not UTF-8 as `\\xff`."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _told_of(folder: str, tables: Sequence[str], songs: Mapping[str, str]) -> dict[str, _Draft]:
@@ -155,7 +172,12 @@ def _of_manifest(path: str) -> Iterator[_Draft]:
         elif (found := _located(audio, folder)) is None:
             yield replace(draft, problem=f"{draft.where}: {shown(audio)}: no such audio, neither from here nor beside the manifest")
         else:
-            yield replace(draft, path=_split(_plain_path(audio, folder))[0], audio=_blob(found))
+            yield replace(draft, path=_split(_plain_path(audio, folder))[0], audio=_blob(found), whole=_whole(found))
+
+
+def _whole(path: str) -> str:
+    """A path that is the same from wherever it is read."""
+    return path if places.is_remote(path) else os.path.realpath(path)
 
 
 def _plain_path(audio: str, folder: str) -> str:
@@ -232,18 +254,21 @@ def _tell_unknown(path: str, rows: Sequence[Any]) -> None:
         log.warning("%s: not read: %s; known are %s", path, names, ", ".join(sorted(known)))
 
 
-def _of_tar(path: str) -> Iterator[_Draft]:
-    """The songs of a tar, by where they lie in it."""
-    shard = PurePosixPath(path).name
-    blobs, texts, problem = _indexed(path)
+def _of_tar(path: str, shard: str) -> Iterator[_Draft]:
+    """The songs of a tar, by where they lie in it; `shard` is what tells it from others."""
+    try:
+        blobs, texts, problem = _indexed(path)
+    except places.Unreadable as error:
+        yield _Draft(path, shard, problem=str(error))
+        return
     songs, beside = _gathered(blobs, is_tar=True)
     for key in dict.fromkeys([*songs, *beside]):
         where = f"{path}: {songs.get(key, key)}"
-        draft = _Draft(where, key, blobs[songs[key]] if key in songs else None, shard=shard)
+        draft = _Draft(where, key, blobs[songs[key]] if key in songs else None, whole=f"{shard}/{key}")
         found = {suffix: blobs[name] for suffix, name in beside.get(key, {}).items()}
         yield _with_sidecars(draft, found, lambda blob, _: texts[blob.offset])
     if problem is not None:
-        yield _Draft(path, shard, problem=f"{path}: {problem}", shard=shard)
+        yield _Draft(path, shard, problem=f"{path}: {problem}")
 
 
 def _indexed(path: str) -> tuple[dict[str, Blob], dict[int | None, bytes], str | None]:
@@ -261,9 +286,10 @@ def _indexed(path: str) -> tuple[dict[str, Blob], dict[int | None, bytes], str |
         try:
             with tarfile.open(fileobj=stream, mode="r:", tarinfo=Header) as archive:
                 for member in archive:
-                    if member.isreg() and not _is_hidden(member.name):
-                        blobs[member.name] = Blob(path, PurePosixPath(member.name).name, member.offset_data, member.size)
-                        if member.name.lower().endswith((".json", ".prompt.txt")):
+                    name = _escaped(member.name)
+                    if member.isreg() and not _is_hidden(name):
+                        blobs[name] = Blob(path, PurePosixPath(name).name, member.offset_data, member.size)
+                        if name.lower().endswith((".json", ".prompt.txt")):
                             texts[member.offset_data] = archive.extractfile(member).read()  # type: ignore[union-attr]
                     archive.members = []  # type: ignore[attr-defined]
         except tarfile.TarError as error:
@@ -360,7 +386,7 @@ def _named(drafts: Sequence[_Draft]) -> list[tuple[str, _Draft]]:
     plain = [_fit(str(draft.values.get("id", draft.path))) for draft in drafts]
     counts = Counter(name for name, draft in zip(plain, drafts, strict=True) if draft.problem is None)
     return [
-        (f"{name}-{_hash(f'{draft.shard}/{draft.path}')}" if counts[name] > 1 and "id" not in draft.values else name, draft)
+        (f"{name}-{_hash(draft.whole or draft.path)}" if counts[name] > 1 and "id" not in draft.values else name, draft)
         for name, draft in zip(plain, drafts, strict=True)
     ]
 

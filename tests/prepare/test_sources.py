@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import os
 import tarfile
 import time
 from pathlib import Path
@@ -260,6 +261,55 @@ def test_paths_that_give_one_id_all_have_a_hash_whatever_the_order(tmp_path):
     assert all(len(name) <= 96 and name.isascii() and not set("./ ") & set(name) for name in found)
     (tmp_path / "a b.mp3").unlink()
     assert "a-b" in by_id(tracks(str(tmp_path)))
+
+
+def test_rows_outside_the_folder_of_the_manifest_have_ids_of_their_own_whatever_the_order(tmp_path):
+    lay(tmp_path, alb___c1___01__ogg="x", alb___c2___01__ogg="x", alb___c2___01__mp3="x")
+    paths = [str(tmp_path / "alb" / name) for name in ("c1/01.ogg", "c2/01.ogg", "c2/01.mp3")]
+    rows = [json.dumps({"audio": path}) for path in (*paths, "memory://alb/c3/01.ogg")]
+    lay(tmp_path, in___there__jsonl="\n".join(rows), in___back__jsonl="\n".join(rows[::-1]))
+    found = by_id(tracks(str(tmp_path / "in" / "there.jsonl")))
+    assert len(found) == 4 and all(name.startswith("01-") for name in found)
+    back = by_id(tracks(str(tmp_path / "in" / "back.jsonl")))
+    assert {name: song.audio for name, song in back.items()} == {name: song.audio for name, song in found.items()}
+
+
+def test_tars_of_one_name_in_two_folders_are_songs_of_two_ids(tmp_path):
+    for name in ("c1", "c2"):
+        (tmp_path / name).mkdir()
+        shard(tmp_path / name)
+    assert len(by_id(tracks(str(tmp_path)))) == 4
+    assert len(by_id(tracks(str(tmp_path / "c{1..2}" / "songs-000000.tar")))) == 4
+
+
+def test_a_name_that_is_not_utf_8_is_told_by_its_bytes(tmp_path):
+    lay(tmp_path, good__ogg="x", in___a__tar="")
+    (tmp_path / "in" / "a.tar").unlink()
+    for name in (b"bad\xff.ogg", b"bad\xff.jpg", b"in/\xe9.tar"):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(b"x")
+    packed(tmp_path / "good.tar", {"tar\udcff.ogg": b"x"})
+    found = tracks(str(tmp_path))
+    assert [song.id for song in found if isinstance(song, Track)] == ["good", "tar-xff"]
+    bad = {song.where: song.problem for song in found if isinstance(song, Unread)}
+    assert list(bad) == [str(tmp_path / "bad\\xff.ogg"), str(tmp_path / "in" / "\\xe9.tar")]
+    assert all(problem.endswith("its name is not UTF-8; rename it") for problem in bad.values())
+    assert all(song.where.isascii() and song.id.isascii() for song in found)
+
+
+@pytest.mark.parametrize("url", ["memory://folder", "file://{}", "file://{}/none.ogg", "nonsense://a.ogg", "http://[a/b.ogg"])
+def test_a_url_of_a_row_that_cannot_be_read_is_a_fault_of_that_song(tmp_path, url):
+    pytest.importorskip("fsspec")
+    places.Folder("memory://folder").write("a.ogg", b"x")
+    lay(tmp_path, songs__jsonl=json.dumps({"audio": url.format(tmp_path), "id": "a"}))
+    (song,) = by_id(tracks(str(tmp_path / "songs.jsonl"))).values()
+    with pytest.raises(places.Unreadable, match=r"^[^\n]+: [^\n]+; [^\n]+$"):
+        places.signature(song.audio.path), places.read_blob(song.audio)
+
+
+def test_a_tar_that_cannot_be_read_is_told_and_the_others_are_read(tmp_path):
+    shard(tmp_path)
+    (tmp_path / "gone.tar").symlink_to(tmp_path / "none")
+    assert "is a link to nothing" in problem(tracks(str(tmp_path)))
 
 
 def test_a_song_keeps_its_split_whatever_other_songs_there_are(tmp_path):
