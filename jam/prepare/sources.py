@@ -7,7 +7,9 @@ column `file_name`. A manifest has a song a row (`COLUMNS`). Tars are read where
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 import logging
 import math
@@ -73,6 +75,7 @@ class _Draft:
     lyrics: Blob | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
     problem: str | None = None
+    passed: tuple[str, ...] = ()  # files of lyrics that others of the same name went before
     whole: str = ""  # all of the path, where that is more than `path`: it tells songs apart whose `path` is one
 
 
@@ -93,14 +96,23 @@ def tracks(
     song of a folder that holds them: preparation writes there. Raises ValueError, in one line, for a source that
     is missing, broken as a whole or empty, and what `jam.eval.benchmark.rows_of` raises.
     """
+    source = "::".join(os.path.expanduser(each) for each in source.split("::"))
     drafts = list(_drafts(source, without))
     if not drafts:
         raise ValueError(f"{source}: holds no audio ({', '.join(kind[1:] for kind in KINDS)}); name a folder, a manifest or tars of songs")
+    _tell_passed("lyrics", "another format", [name for draft in drafts for name in draft.passed])
     given = {"license": license, "source": source_name, "language": language, "tags": list(tags) or None}
     usual = {key: value for key, value in given.items() if value is not None}
     named = _named([replace(draft, values={**usual, **draft.values}) for draft in drafts])
     found = [_track(name, draft, valid_share, seed) for name, draft in named]
     return sorted(_distinct(found), key=lambda song: (song.id, song.where))
+
+
+def _tell_passed(what: str, better: str, names: Sequence[str]) -> None:
+    """Warns of files that are not read as others are taken."""
+    if names:
+        few = ", ".join(sorted(names)[:3]) + (", ..." if len(names) > 3 else "")
+        log.warning("%d files of %s are not read, as %s of the same name is there: %s", len(names), what, better, few)
 
 
 def _drafts(source: str, without: Sequence[str]) -> Iterator[_Draft]:
@@ -112,6 +124,9 @@ def _drafts(source: str, without: Sequence[str]) -> Iterator[_Draft]:
         yield from _of_manifest(source)
     elif places.is_folder(source):
         yield from _of_folder(source, without)
+    elif places.is_file(source):
+        what = "is a recording" if _split(source)[1] in KINDS else f"is neither a manifest ({', '.join(TABLES)}) nor a tar"
+        raise ValueError(f"{source}: {what}; name its folder, or a manifest")
     else:
         raise ValueError(f"{source}: no such folder; name a folder of songs, a manifest ({', '.join(TABLES)}), or tars of WebDataset")
 
@@ -133,6 +148,9 @@ def _of_folder(folder: str, without: Sequence[str]) -> Iterator[_Draft]:
     for path in found.files:
         if not _is_utf8(path) and _split(path)[1] in (*KINDS, *SUFFIXES, ".tar"):
             yield _Draft(_escaped(path), _escaped(path), problem=f"{_escaped(path)}: its name is not UTF-8; rename it")
+    for path in map(_escaped, found.folders):
+        if _split(path)[1] in KINDS:
+            yield _Draft(path, path, problem=f"{path}: is a folder, not a recording; rename it")
     for path in map(_escaped, found.closed):
         yield _Draft(path, path, problem=f"{path}: may not be looked into; check the folder's permissions")
 
@@ -199,18 +217,41 @@ def _located(path: str, folder: str) -> str | None:
 
 def _rows(path: str) -> Iterator[_Draft]:
     """The rows of a table, their values by `COLUMNS`' keys, with the lyrics' files that they name."""
-    rows = rows_of(places.read(path, "manifest"), path, "manifest")
+    content = places.read(path, "manifest")
+    rows = _fitting(content, path) if path.lower().endswith((".csv", ".tsv")) else rows_of(content, path, "manifest")
     if not rows:
         raise ValueError(f"{path}: holds no songs; write at least one")
     _tell_unknown(path, rows)
     for number, row in enumerate(rows, start=1):
         where = f"{path}: song {number}"
         if isinstance(row, ValueError):
-            yield _Draft(where, f"song-{number}", problem=str(row))
+            yield _Draft(where, f"song-{number}", problem=str(row).removeprefix(f"{path}: "))
         elif not isinstance(row, Mapping):
             yield _Draft(where, f"song-{number}", problem=f"{where}: is {type(row).__name__}; write an object with audio")
         else:
             yield _with_lyrics(_Draft(where, f"song-{number}", values=_values(row)), path.rpartition("/")[0] or ".")
+
+
+def _fitting(content: bytes, path: str) -> list[Any]:
+    """The rows of a table with dividers (a `.csv` may have `;`); a row with more fields than the header is its own ValueError."""
+    divider = "\t" if path.lower().endswith(".tsv") else ","
+    header = content.partition(b"\n")[0]
+    if divider == "," and b";" in header and b"," not in header:
+        divider = ";"
+    try:
+        table = [row for row in csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=divider, strict=True) if row]
+    except (UnicodeDecodeError, csv.Error):
+        return rows_of(content, path, "manifest")  # it tells what is wrong
+    if divider == ";":
+        written = io.StringIO(newline="")
+        csv.writer(written).writerows(table)
+        content = written.getvalue().encode()
+    rows = rows_of(content, path, "manifest")
+    width = len(table[0]) if table else 0
+    for number, fields in enumerate(table[1:]):
+        if any(each.strip() for each in fields[width:]):
+            rows[number] = ValueError(f"has {len(fields)} fields, the header has {width}; put a text with a '{divider}' in quotes")
+    return rows
 
 
 def _with_lyrics(draft: _Draft, folder: str) -> _Draft:
@@ -326,8 +367,7 @@ def _gathered(names: Iterable[str], is_tar: bool = False) -> tuple[dict[str, str
         else:
             songs[stem], other = sorted((songs[stem], name), key=lambda each: (KINDS.index(_split(each)[1]), each))
             passed.append(other)
-    if passed:
-        log.warning("%d files of audio are not read, as a better one of the same name is there, such as %s", len(passed), passed[0])
+    _tell_passed("audio", "a better kind", passed)
     return songs, beside
 
 
@@ -353,9 +393,10 @@ def _with_sidecars(draft: _Draft, beside: Mapping[str, Blob], read: _Read) -> _D
             said.setdefault("prompts", _lines(beside[".prompt.txt"], read))
     except ValueError as error:
         return replace(draft, problem=str(error))
-    lyrics = next((beside[suffix] for suffix in SUFFIXES if suffix in beside and (suffix != ".json" or is_lyrics)), None)
-    is_said = "lyrics" in draft.values or (lyrics is None and "lyrics" in said)
-    return replace(draft, lyrics=draft.lyrics or (None if is_said else lyrics), values=said | dict(draft.values))
+    lyrics = [beside[suffix] for suffix in SUFFIXES if suffix in beside and (suffix != ".json" or is_lyrics)]
+    is_said = "lyrics" in draft.values or (not lyrics and "lyrics" in said)
+    taken = draft.lyrics or (None if is_said or not lyrics else lyrics[0])
+    return replace(draft, lyrics=taken, values=said | dict(draft.values), passed=tuple(_place(blob) for blob in lyrics[1:]))
 
 
 def _lines(blob: Blob, read: _Read) -> list[str]:
@@ -376,6 +417,10 @@ def _said(blob: Blob, read: _Read) -> tuple[dict[str, Any], bool]:
         raise ValueError(f"{_place(blob)}: is not JSON that can be read ({reason}); mend it") from error
     if not isinstance(held, dict):
         return {}, True
+    try:
+        _meant(_values(held))
+    except ValueError as error:
+        raise ValueError(f"{_place(blob)}: {error}") from error
     is_lyrics = timed_json.holds_words(held)
     unsaid = {"id", "audio", "lyrics_path"} | ({"lyrics"} if is_lyrics else set())  # the file's name says what it is beside
     return {key: value for key, value in _values(held).items() if key not in unsaid}, is_lyrics
@@ -410,7 +455,7 @@ def _distinct(found: Iterable[Track | Unread]) -> Iterator[Track | Unread]:
         if isinstance(song, Track):
             first = taken.setdefault(song.id, song.where)
             if first is not song.where:
-                song = Unread(song.id, song.where, f"{song.where}: the id '{song.id}' is that of {first} too; give each song its own")
+                song = Unread(song.id, song.where, f"the id '{song.id}' is that of {first} too; give each song its own")
         yield song
 
 
@@ -418,25 +463,29 @@ def _track(name: str, draft: _Draft, valid_share: float, seed: int) -> Track | U
     """The track of a draft, or what is wrong with it."""
     given = draft.values
     if draft.problem is not None:
-        return Unread(name, draft.where, draft.problem)
+        return Unread(name, draft.where, draft.problem.removeprefix(f"{draft.where}: "))
     assert draft.audio is not None, draft.where
     try:
-        return Track(
-            name,
-            draft.audio,
-            draft.lyrics,
-            None if draft.lyrics is not None else _inline(given),
-            license=_text(given, "license"),
-            source=_text(given, "source"),
-            language=_text(given, "language"),
-            tags=_texts(given, "tags"),
-            prompts=_texts(given, "prompts"),
-            split=_split_of(given, name, valid_share, seed),
-            instrumental=_truth(given, "instrumental"),
-            where=draft.where,
-        )
+        _look(draft.audio)
+        meant = _meant(given)
     except ValueError as error:
-        return Unread(name, draft.where, f"{draft.where}: {error}")
+        return Unread(name, draft.where, str(error).removeprefix(f"{draft.audio.path}: "))
+    inline, split = meant.pop("inline"), meant.pop("split") or _drawn(name, valid_share, seed)
+    return Track(name, draft.audio, draft.lyrics, None if draft.lyrics is not None else inline, **meant, split=split, where=draft.where)
+
+
+def _look(audio: Blob) -> None:
+    """Raises ValueError for a recording of this machine that is not there, or holds nothing."""
+    is_whole = audio.size is None
+    if audio.size == 0 or (is_whole and not places.is_remote(audio.path) and places.signature(audio.path, "recording").startswith("0-")):
+        raise ValueError("is empty; fetch it again")
+
+
+def _meant(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a track that are said of it. Raises ValueError for one that cannot be."""
+    texts = {key: _text(given, key) for key in ("license", "source", "language")}
+    lists = {key: _texts(given, key) for key in ("tags", "prompts")}
+    return texts | lists | {"inline": _inline(given), "split": _split_of(given), "instrumental": _truth(given, "instrumental")}
 
 
 def _inline(given: Mapping[str, Any]) -> Any:
@@ -479,12 +528,15 @@ def _truth(given: Mapping[str, Any], key: str) -> bool:
     return found
 
 
-def _split_of(given: Mapping[str, Any], name: str, valid_share: float, seed: int) -> str:
-    """The split that was given, or that of the song's hash."""
+def _split_of(given: Mapping[str, Any]) -> str | None:
+    """The split that was given."""
     value = _text(given, "split")
-    if value is not None:
-        if value.lower() not in SPLITS:
-            raise ValueError(f"'split' is {shown(value)}; write train or valid")
-        return SPLITS[value.lower()]
+    if value is not None and value.lower() not in SPLITS:
+        raise ValueError(f"'split' is {shown(value)}; write train or valid")
+    return None if value is None else SPLITS[value.lower()]
+
+
+def _drawn(name: str, valid_share: float, seed: int) -> str:
+    """The split that the hash of an id draws."""
     drawn = int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:8], "big") / 2**64
     return "valid" if drawn < valid_share else "train"
