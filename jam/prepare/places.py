@@ -178,6 +178,8 @@ def signature(path: str, kind: str = "file") -> str:
         found = os.stat(path)
         if stat.S_ISDIR(found.st_mode):
             raise IsADirectoryError
+        if not stat.S_ISREG(found.st_mode):
+            raise Unreadable(f"{path}: is a pipe or a device; give a {kind}")
         return f"{found.st_size}-{found.st_mtime_ns}"
 
 

@@ -19,7 +19,7 @@ import tarfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 from jam.data.shards import Header, shard_paths
@@ -75,7 +75,7 @@ class _Draft:
     lyrics: Blob | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
     problem: str | None = None
-    passed: tuple[str, ...] = ()  # files of lyrics that others of the same name went before
+    passed: tuple[str, ...] = ()  # files of its name that are not read, as others are
     whole: str = ""  # all of the path, where that is more than `path`: it tells songs apart whose `path` is one
 
 
@@ -100,7 +100,9 @@ def tracks(
     drafts = list(_drafts(source, without))
     if not drafts:
         raise ValueError(f"{source}: holds no audio ({', '.join(kind[1:] for kind in KINDS)}); name a folder, a manifest or tars of songs")
-    _tell_passed("lyrics", "another format", [name for draft in drafts for name in draft.passed])
+    passed = [name for draft in drafts for name in draft.passed]
+    _tell_passed("audio", "a better kind", [name for name in passed if _split(name)[1] in KINDS])
+    _tell_passed("lyrics", "another format", [name for name in passed if _split(name)[1] not in KINDS])
     given = {"license": license, "source": source_name, "language": language, "tags": list(tags) or None}
     usual = {key: value for key, value in given.items() if value is not None}
     named = _named([replace(draft, values={**usual, **draft.values}) for draft in drafts])
@@ -112,7 +114,7 @@ def _tell_passed(what: str, better: str, names: Sequence[str]) -> None:
     """Warns of files that are not read as others are taken."""
     if names:
         few = ", ".join(sorted(names)[:3]) + (", ..." if len(names) > 3 else "")
-        log.warning("%d files of %s are not read, as %s of the same name is there: %s", len(names), what, better, few)
+        log.warning("%s not read, as %s of the same name is there: %d (%s)", what, better, len(names), few)
 
 
 def _drafts(source: str, without: Sequence[str]) -> Iterator[_Draft]:
@@ -136,10 +138,11 @@ def _of_folder(folder: str, without: Sequence[str]) -> Iterator[_Draft]:
     found = places.listing(folder, without)
     paths = {places.within(folder, path): path for path in found.files if _is_utf8(path)}
     tables = {name for name in paths if name.rpartition("/")[2].lower() in METADATA}
-    songs, beside = _gathered(name for name in paths if name not in tables and not PACKED.search(name))
+    songs, beside, others = _gathered(name for name in paths if name not in tables and not PACKED.search(name))
     said = _told_of(folder, sorted(tables), songs)
     for stem, audio in songs.items():
         draft = replace(said.pop(stem, _Draft("", stem)), where=paths[audio], path=stem, audio=_blob(paths[audio]))
+        draft = replace(draft, passed=tuple(paths[name] for name in others.get(stem, ())))
         yield _with_sidecars(draft, {suffix: _blob(paths[name]) for suffix, name in beside.get(stem, {}).items()}, places.read_blob)
     yield from said.values()
     for name, path in paths.items():
@@ -211,8 +214,16 @@ def _located(path: str, folder: str) -> str | None:
         return path
     if places.is_remote(folder):
         return places.join(folder, path)
-    candidates = (str(Path(path).expanduser()), places.join(folder, path))
-    return next((candidate for candidate in candidates if "\0" not in candidate and Path(candidate).is_file()), None)
+    candidates = (os.path.expanduser(path), places.join(folder, path))
+    return next((candidate for candidate in candidates if _is_there(candidate)), None)
+
+
+def _is_there(path: str) -> bool:
+    """Whether it is a file of this machine. Raises OSError where storage fails."""
+    try:
+        return bool(places.signature(path))
+    except places.Unreadable:
+        return False
 
 
 def _rows(path: str) -> Iterator[_Draft]:
@@ -242,11 +253,9 @@ def _fitting(content: bytes, path: str) -> list[Any]:
         table = [row for row in csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=divider, strict=True) if row]
     except (UnicodeDecodeError, csv.Error):
         return rows_of(content, path, "manifest")  # it tells what is wrong
-    if divider == ";":
-        written = io.StringIO(newline="")
-        csv.writer(written).writerows(table)
-        content = written.getvalue().encode()
-    rows = rows_of(content, path, "manifest")
+    written = io.StringIO(newline="")
+    csv.writer(written, delimiter="," if divider == ";" else divider).writerows(table)
+    rows = rows_of(written.getvalue().encode(), path, "manifest")
     width = len(table[0]) if table else 0
     for number, fields in enumerate(table[1:]):
         if any(each.strip() for each in fields[width:]):
@@ -302,10 +311,10 @@ def _of_tar(path: str, shard: str) -> Iterator[_Draft]:
     except places.Unreadable as error:
         yield _Draft(path, shard, problem=str(error))
         return
-    songs, beside = _gathered(blobs, is_tar=True)
+    songs, beside, others = _gathered(blobs, is_tar=True)
     for key in dict.fromkeys([*songs, *beside]):
         where = f"{path}: {songs.get(key, key)}"
-        draft = _Draft(where, key, blobs[songs[key]] if key in songs else None, whole=f"{shard}/{key}")
+        draft = _Draft(where, key, blobs[songs[key]] if key in songs else None, whole=f"{shard}/{key}", passed=tuple(others.get(key, ())))
         found = {suffix: blobs[name] for suffix, name in beside.get(key, {}).items()}
         yield _with_sidecars(draft, found, lambda blob, _: texts[blob.offset])
     if problem is not None:
@@ -353,22 +362,25 @@ def _blob(path: str) -> Blob:
     return Blob(path, path.rpartition("/")[2])
 
 
-def _gathered(names: Iterable[str], is_tar: bool = False) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """Of the names of files the best audio of each stem, and what lies beside, by stem and suffix."""
+def _gathered(names: Iterable[str], is_tar: bool = False) -> tuple[dict[str, str], dict[str, dict[str, str]], dict[str, list[str]]]:
+    """Of the names of files the best audio of each stem; what lies beside, by stem and suffix; and what is passed over, by stem."""
     songs: dict[str, str] = {}
     beside: dict[str, dict[str, str]] = defaultdict(dict)
-    passed: list[str] = []
+    others: dict[str, list[str]] = defaultdict(list)
     for name in names:
         stem, suffix = _split(name, is_tar)
-        if suffix not in KINDS:
-            beside[stem][suffix] = name
-        elif stem not in songs:
-            songs[stem] = name
-        else:
-            songs[stem], other = sorted((songs[stem], name), key=lambda each: (KINDS.index(_split(each)[1]), each))
-            passed.append(other)
-    _tell_passed("audio", "a better kind", passed)
-    return songs, beside
+        taken, at = (songs, stem) if suffix in KINDS else (beside[stem], suffix)
+        if at in taken:
+            name, other = sorted((taken[at], name), key=lambda each: (_rank(_split(each)[1]), each))
+            if suffix in (*KINDS, *SUFFIXES):
+                others[stem].append(other)
+        taken[at] = name
+    return songs, beside, others
+
+
+def _rank(suffix: str) -> int:
+    """The place of a kind of audio among `KINDS`; what is no audio has none."""
+    return KINDS.index(suffix) if suffix in KINDS else 0
 
 
 def _split(name: str, is_tar: bool = False) -> tuple[str, str]:
@@ -396,7 +408,7 @@ def _with_sidecars(draft: _Draft, beside: Mapping[str, Blob], read: _Read) -> _D
     lyrics = [beside[suffix] for suffix in SUFFIXES if suffix in beside and (suffix != ".json" or is_lyrics)]
     is_said = "lyrics" in draft.values or (not lyrics and "lyrics" in said)
     taken = draft.lyrics or (None if is_said or not lyrics else lyrics[0])
-    return replace(draft, lyrics=taken, values=said | dict(draft.values), passed=tuple(_place(blob) for blob in lyrics[1:]))
+    return replace(draft, lyrics=taken, values=said | dict(draft.values), passed=(*draft.passed, *map(_place, lyrics[1:])))
 
 
 def _lines(blob: Blob, read: _Read) -> list[str]:

@@ -1,6 +1,7 @@
 """Files here and in an object store by one interface."""
 
 import errno
+import os
 
 import pytest
 
@@ -69,6 +70,9 @@ def test_a_file_that_cannot_be_read_is_told_apart_from_storage_that_fails(tmp_pa
         for act in (places.read, places.signature):
             with pytest.raises(places.Unreadable, match=rf"^[^\n]+\.wav: {problem}[^\n]+$"):
                 act(str(tmp_path / f"{name}.wav"), "song")
+    os.mkfifo(tmp_path / "pipe.wav")
+    with pytest.raises(places.Unreadable, match=r"pipe\.wav: is a pipe or a device; give a song"):
+        places.signature(str(tmp_path / "pipe.wav"), "song")
     with pytest.raises(places.Unreadable, match=r"cannot be read \(Protocol not known"):
         places.read("nonsense://a.wav")
     with pytest.raises(OSError, match=r"cannot be read \([^\n]*memory\.wav'$") as caught:

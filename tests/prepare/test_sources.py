@@ -109,19 +109,18 @@ def test_descriptions_lie_beside_a_song_one_a_line(tmp_path):
 def test_of_several_files_of_a_song_the_best_is_taken_and_the_others_are_told(tmp_path, caplog):
     lay(tmp_path, a__mp3="x", a__flac="x", a__ogg="x")
     assert by_id(tracks(str(tmp_path)))["a"].audio.name == "a.flac"
-    assert "2 files of audio are not read, as a better kind of the same name is there: a.mp3, a.ogg" in caplog.text
+    few = f"{tmp_path / 'a.mp3'}, {tmp_path / 'a.ogg'}"
+    assert f"audio not read, as a better kind of the same name is there: 2 ({few})" in caplog.text
 
 
 def test_lyrics_that_are_passed_over_are_told_once(tmp_path, caplog):
     for name in "abcd":
-        lay(
-            tmp_path, **{f"{name}__mp3": "x", f"{name}__lrc": "[00:01.00]moon", f"{name}__txt": "moon", f"{name}__json": {"license": "CC0"}}
-        )
-    lyrics = {song.lyrics.name for song in by_id(tracks(str(tmp_path))).values() if song.lyrics}
-    assert lyrics == {"a.lrc", "b.lrc", "c.lrc", "d.lrc"}
+        lay(tmp_path, **{f"{name}__mp3": "x", f"{name}__lrc": "moon", f"{name}__txt": "moon", f"{name}__json": {"license": "CC0"}})
+    lay(tmp_path, d__LRC="moon")
+    assert [song.lyrics.name for song in by_id(tracks(str(tmp_path))).values() if song.lyrics] == ["a.lrc", "b.lrc", "c.lrc", "d.LRC"]
     (told,) = [record.getMessage() for record in caplog.records]
     few = ", ".join(str(tmp_path / f"{name}.txt") for name in "abc")
-    assert told == f"4 files of lyrics are not read, as another format of the same name is there: {few}, ..."
+    assert told == f"lyrics not read, as another format of the same name is there: 5 ({few}, ...)"
 
 
 def test_a_folder_that_is_named_as_a_recording_is_told(tmp_path):
@@ -240,6 +239,8 @@ def test_a_manifest_names_songs_by_columns_of_several_names(tmp_path, caplog):
         ('{"audio": 5}', "has no 'audio'"),
         ('{"audio": "gone.mp3"}', "'gone.mp3': no such audio"),
         ('{"audio": "a\\u0000.mp3"}', "no such audio"),
+        (json.dumps({"audio": "a" * 300}), "no such audio"),
+        ('{"audio": "a.mp3/b.mp3"}', "no such audio"),
         ('{"audio": "a.mp3", "lrc_path": "gone.lrc"}', "'gone.lrc': no such lyrics file"),
         ('{"audio": "a.mp3", "lyrics": "la", "lrc_path": "a.mp3"}', "has both 'lyrics' and 'lyrics_path'"),
         ('{"audio": "a.mp3", "lyrics": 3}', "'lyrics' is 3"),
