@@ -145,6 +145,7 @@ class Work:
 
         Raises OSError, in one line, for an output that cannot be written.
         """
+        packing.claim(self.output)
         self.output.write("cache/begun", b"")
         if self.settings.share is not None or is_remote(self.output.root):
             return
@@ -267,6 +268,8 @@ class Work:
         if rejected > TOLD:
             log.warning("rejected: %d more; the report names them all", rejected - TOLD)
         total = len(spool) + len(unread)
+        if self.output.root.startswith("memory:"):
+            log.warning("%s: lies in this process' memory, and goes with it", self.output.root)
         log.info("%d of %d songs (%.2f h) are in %s; the report is %s", kept, total, seconds / 3600, self.output.root, page)
         return 0 if kept else NOTHING_KEPT
 

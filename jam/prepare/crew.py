@@ -1,7 +1,7 @@
 """The worker processes of one process: a task for each of many songs, results in order, few under way at a time.
 
-A worker ends with the process that started it, however that ends. On a CPU each computes with one thread, so that results do not depend on
-how many there are.
+A worker ends with the process that started it, however that ends. On the CPU each computes with one thread, so that results do not depend
+on how many there are.
 """
 
 from __future__ import annotations
@@ -44,8 +44,7 @@ class Crew:
         self.own = _preparer(*self._parts)
 
     def __enter__(self) -> Crew:
-        if self._parts[2] == "cpu":
-            torch.set_num_threads(1)
+        torch.set_num_threads(1)
         if self.count > 1:
             context = multiprocessing.get_context("spawn")  # a fork of a process that has used torch's threads may hang
             self._pool = ProcessPoolExecutor(self.count, context, _begin, self._parts)
@@ -84,8 +83,7 @@ def _begin(settings: PrepareConfig, cache: str, device: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the process that leads
     logging.getLogger("jam").setLevel(logging.ERROR)  # only the process that leads speaks
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    if device == "cpu":
-        torch.set_num_threads(1)
+    torch.set_num_threads(1)
     _OWN["preparer"] = _preparer(settings, cache, device)
 
 

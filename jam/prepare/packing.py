@@ -41,6 +41,8 @@ CHUNK = 1 << 26  # bytes that are hashed at once
 MOST_ROWS = 1000  # of a table of the statistics
 UNKNOWN = "unknown"
 RECORDS = "made"
+LISTS = f"{RECORDS}/lists"  # the hashes of what lies beside the shards, as it was written
+CARDS = ("DATA_CARD.md", "MODEL_CARD.md")
 OURS = re.compile(r"(?:(?:train|valid)-\d{6}\.tar(?:\.json)?|id_list\.jsonl|stats\.json|silence\.pt|(?:DATA|MODEL)_CARD\.md|SHA256SUMS)\.")
 TABLES = ("split", "license", "source", "language", "tag", "timing")
 
@@ -157,6 +159,14 @@ def sample_json(prepared: Prepared) -> bytes:
     return _dumped({key: value for key, value in known.items() if value is not None})
 
 
+def claim(folder: Folder) -> None:
+    """Raises ValueError, in one line, where the folder has files of the names that `finish` writes, and nothing that says they are ours."""
+    known = _lists(folder)
+    for name in ("id_list.jsonl", "stats.json", "silence.pt", *CARDS):
+        if name not in known and folder.has(name):
+            raise ValueError(f"{folder.path(name)}: was not written by this preparation; move it away, or choose another folder")
+
+
 def finish(
     folder: Folder,
     packed: Sequence[Packed],
@@ -168,7 +178,8 @@ def finish(
     """Writes what goes with the shards once all of them are there, by one process; shards that an earlier plan had and this has not go.
 
     `id_list.jsonl` has a line for each song that was packed, in the order of `prepared`; `stats.json` is what is returned, with `facts`
-    (settings, versions) in it; `silence.pt` is the latent of silence (64,); DATA_CARD.md and MODEL_CARD.md tell it to people.
+    (settings, versions) in it; `silence.pt` is the latent of silence (64,); DATA_CARD.md and MODEL_CARD.md tell it to people, and stay as
+    they are, which is told, where people have written in them.
     `SHA256SUMS`, as `sha256sum -c` reads it, is the last: a folder that has it is whole. Raises OSError where one cannot be written.
     """
     folder.remove(SUMS)
@@ -185,10 +196,7 @@ def finish(
         "DATA_CARD.md": cards.data_card(stats).encode(),
         "MODEL_CARD.md": cards.model_card(stats).encode(),
     }
-    sums = {tar.name: tar.sha256 for tar in packed}
-    for name, content in files.items():
-        folder.write(name, content)
-        sums[name] = hashlib.sha256(content).hexdigest()
+    sums = {tar.name: tar.sha256 for tar in packed} | _written_beside(folder, files)
     folder.write(SUMS, "".join(f"{sums[name]}  {name}\n" for name in sorted(sums)).encode())
     return stats
 
@@ -408,6 +416,30 @@ def _listed(song: Prepared, shard: str) -> str:
     """A line of the id list, with whom to thank for the song."""
     line = {"id": song.id, "split": song.split, "seconds": _seconds(song), "shard": shard, "license": song.license, "source": song.source}
     return json.dumps({key: value for key, value in line.items() if value is not None}, ensure_ascii=False) + "\n"
+
+
+def _written_beside(folder: Folder, files: Mapping[str, bytes]) -> dict[str, str]:
+    """Writes what lies beside the shards, but for cards that were changed; the SHA-256 of each."""
+    known, found = _lists(folder), {}
+    for name, content in files.items():
+        there = folder.read(name) if name in CARDS else None
+        if there is not None and there != content and hashlib.sha256(there).hexdigest() != known.get(name):
+            log.warning("%s: was changed since it was written, so it stays; delete it to have it written anew", folder.path(name))
+            found[name] = hashlib.sha256(there).hexdigest()
+            continue
+        known[name] = found[name] = hashlib.sha256(content).hexdigest()
+        folder.write(LISTS, _dumped(known))
+        folder.write(name, content)
+    return found
+
+
+def _lists(folder: Folder) -> dict[str, str]:
+    """The files beside the shards that were written here, with their SHA-256 then."""
+    stored = folder.read(LISTS)
+    try:
+        return dict(json.loads(stored)) if stored else {}
+    except (ValueError, TypeError):
+        return {}
 
 
 def _remove_others(folder: Folder, kept: Set[str]) -> None:

@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 CHECKED = 1  # changes when what is found of a sound would
 TIMED = 2
 ENCODED = 1
+PASSING = ("read", "decode", "lyrics", "encode")  # reasons that another day, or another package, may take away
 AMPLE = 1.1  # times the longest song that rules allow: headers may err
 
 
@@ -67,13 +68,12 @@ class Preparer:
         if longest is not None and seconds > AMPLE * longest:  # hours of sound are not taken into memory to be refused
             told = f"lasts {seconds:.1f} s by its header, more than rules.max_seconds {longest:g}"
             return Checked(digest, problem=Reason("max_seconds", told))
+        known = key(CHECKED, digest, track.audio.name)
         try:
-            entry = self.cache.made("checks", key(CHECKED, digest, track.audio.name), lambda: self._checks(track, digest))
-        except places.Unreadable as error:
-            return Checked(digest, problem=_reason("read", error))
+            entry = self.cache.made("checks", known, lambda: self._checks(track, digest))
+        except ValueError as error:  # it is not kept: another day, or with another package, it may be read
+            return Checked(digest, problem=_reason("decode", error))
         stored = entry.json()
-        if stored["problem"] is not None:
-            return Checked(digest, problem=Reason("decode", stored["problem"]), seconds=entry.seconds)
         sketch = np.frombuffer(base64.b64decode(stored["sketch"]), np.uint64)
         return Checked(digest, facts_of(stored["facts"]), sketch, seconds=entry.seconds)
 
@@ -83,8 +83,11 @@ class Preparer:
         entry = None if known is None else self.cache.get("songs", known)
         if entry is not None:
             return prepared_of(entry.json())
-        found = self._prepared(track, duplicate_of)
-        if known is not None and not any(reason.rule == "read" for reason in found.reasons):  # what cannot be read now may be another day
+        try:
+            found = self._prepared(track, duplicate_of)
+        except torch.OutOfMemoryError as error:
+            raise OSError("the device's memory does not suffice; lower latents.chunk, timing.batch or separation.batch") from error
+        if known is not None and not any(reason.rule in PASSING for reason in found.reasons):
             self.cache.put("songs", known, dumped(to_json(found)))
         return found
 
@@ -150,28 +153,21 @@ class Preparer:
     # stages
 
     def _latents_of(self, track: Track) -> bytes:
-        try:
-            return encoding.to_bytes(self._encoder.encode(self.sound(track)))
-        except torch.OutOfMemoryError as error:
-            chunk = self.settings.latents.chunk
-            raise OSError(f"the device's memory does not hold a chunk of {chunk} frames; lower latents.chunk") from error
+        return encoding.to_bytes(self._encoder.encode(self.sound(track)))
 
     def _styles_of(self, track: Track) -> bytes:
         return encoding.to_bytes(self._style.encode(self.sound(track), track.prompts))
 
     def _checks(self, track: Track, digest: str) -> bytes:
         content = places.read_blob(track.audio, "recording")
-        try:
-            decoded = decoding.decode(content, track.audio.name)
-            samples = decoding.at_44k(decoded)
-            facts = checks.facts(decoded, samples, damage.damage(content, decoded))
-        except ValueError as error:
-            return dumped({"problem": str(error)})
+        decoded = decoding.decode(content, track.audio.name)
+        samples = decoding.at_44k(decoded)
+        facts = checks.facts(decoded, samples, damage.damage(content, decoded))
         self._decoded = digest, samples
         prints = fingerprint.fingerprint(samples)
         self.cache.put("fingerprints", key(CHECKED, digest), prints.tobytes())
         sketch = base64.b64encode(np.ascontiguousarray(fingerprint.sketch(prints), np.uint64).tobytes()).decode()
-        return dumped({"problem": None, "facts": to_json(facts), "sketch": sketch})
+        return dumped({"facts": to_json(facts), "sketch": sketch})
 
     def _prepared(self, track: Track, duplicate_of: str | None) -> Prepared:
         checked = self.check(track)

@@ -1,7 +1,7 @@
 """A preparation as files: `report.html` for people, `report.json` for programs, and pictures and sound in `report_files/`.
 
 The page needs no network and no script, and is bounded however many songs there are; the JSON tells of every song, from
-`LONGEST_LIST` songs on in `songs.jsonl` beside it, a song a line. It measures nothing, and tells how long the work took: two runs over
+`LONGEST_LIST` songs on in `report_files/songs.jsonl`, a song a line. It measures nothing, and tells how long the work took: two runs over
 the same songs write the same shards, not the same report.
 """
 
@@ -30,7 +30,8 @@ from jam.timing import SAMPLE_RATE
 
 log = logging.getLogger(__name__)
 
-HTML, JSON, SONGS, FILES = "report.html", "report.json", "songs.jsonl", "report_files"
+HTML, JSON, FILES = "report.html", "report.json", "report_files"
+SONGS = f"{FILES}/songs.jsonl"
 LONGEST_LIST = 10_000  # songs that `report.json` holds
 SHOWN_GROUPS, SHOWN_WORDS, SHOWN_MISSED = 100, 300, 40  # rows, and words or stretches in a cell
 GROUPS = {"license": "license", "source": "source", "language": "language", "tag": "tag", "split": "split", "method": "timing of words"}

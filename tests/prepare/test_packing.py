@@ -246,7 +246,7 @@ def test_shards_of_an_earlier_plan_go_and_what_is_not_ours_stays(work, caplog):
     tars = {path.name for path in work.path.glob("*.tar")}
     assert tars == {"train-000000.tar", "train-000009.tar", "valid-000000.tar"}
     assert "valid-000000.tar: was changed since it was written, so it stays" in caplog.text
-    assert [path.name for path in (work.path / "made").iterdir()] == ["train-000000.tar.json"]
+    assert {path.name for path in (work.path / "made").iterdir()} == {"lists", "train-000000.tar.json"}
 
 
 def test_what_killed_processes_had_begun_is_swept_away(work):
@@ -355,3 +355,40 @@ def test_phones_go_into_the_shard_as_lyrics_have_them():
     stored = sample_json(song(1, timing=Timing("given", words=(word,))))
     (read,) = formats.parse(json.loads(stored), "shard")
     assert read.phones == (Phone(1.0, 1.2, "m"), Phone(1.2, 1.5, "uːn"))
+
+
+def test_cards_that_people_have_written_in_stay_and_count(work, caplog):
+    work.pack()
+    card = work.path / "MODEL_CARD.md"
+    card.write_text("My model\n")
+    (work.path / "DATA_CARD.md").unlink()
+    work.pack()
+    assert card.read_text() == "My model\n" and (work.path / "DATA_CARD.md").exists()
+    assert "MODEL_CARD.md: was changed since it was written, so it stays" in caplog.text
+    assert subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=work.path).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["stats.json", "MODEL_CARD.md", "id_list.jsonl"])
+def test_a_folder_with_such_files_of_others_is_not_claimed(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(ValueError, match=f"{name}: was not written by this preparation; move it away"):
+        packing.claim(Folder(str(tmp_path)))
+    (tmp_path / name).unlink()
+    packing.claim(Folder(str(tmp_path)))
+
+
+def test_sums_are_written_last(work, monkeypatch):
+    real = Folder.write
+
+    def full(self, name, content):
+        if name == "MODEL_CARD.md":
+            raise OSError("no space")
+        real(self, name, content)
+
+    work.pack()
+    work.songs = {name: one for name, one in list(work.songs.items())[:-1]}
+    monkeypatch.setattr(Folder, "write", full)
+    (work.path / "MODEL_CARD.md").unlink()
+    with pytest.raises(OSError, match="no space"):
+        work.pack()
+    assert not (work.path / "SHA256SUMS").exists()

@@ -217,10 +217,10 @@ def test_many_songs_are_listed_beside_a_page_that_stays_small(tmp_path, monkeypa
     monkeypatch.setattr(tally, "SHOWN_REJECTED", 10)
     songs = [song(f"s{place:03d}", reasons=(Reason("rule", "no"),) if place % 2 else ()) for place in range(60)]
     data = write(tmp_path, songs, (), ReportSettings(pictures=0))
-    lines = (tmp_path / "songs.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (tmp_path / "report_files" / "songs.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["id"] for line in lines] == [one.id for one in songs] and "songs" not in data
     text = Reader((tmp_path / "report.html").read_text(encoding="utf-8")).text
-    assert "20 more are in songs.jsonl" in text and "40 more are in songs.jsonl" in text
+    assert "20 more are in report_files/songs.jsonl" in text and "40 more are in report_files/songs.jsonl" in text
     write(tmp_path, songs[:3], (), ReportSettings(pictures=0))
     assert not (tmp_path / "songs.jsonl").exists()
 
