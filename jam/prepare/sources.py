@@ -191,7 +191,9 @@ def _of_manifest(path: str) -> Iterator[_Draft]:
         elif not isinstance(audio, str):
             yield replace(draft, problem=f"{draft.where}: has no 'audio'; write the path of the song")
         elif (found := _located(audio, folder)) is None:
-            yield replace(draft, problem=f"{draft.where}: {shown(audio)}: no such audio, neither from here nor beside the manifest")
+            beside = next(filter(os.path.isdir, _meant_by(audio, folder)), None)
+            wrong = "no such audio, neither from here nor beside the manifest" if beside is None else "is a folder; name a recording in it"
+            yield replace(draft, problem=f"{draft.where}: {shown(audio)}: {wrong}")
         else:
             yield replace(draft, path=_split(_plain_path(audio, folder))[0], audio=_blob(found), whole=_whole(found))
 
@@ -214,8 +216,12 @@ def _located(path: str, folder: str) -> str | None:
         return path
     if places.is_remote(folder):
         return places.join(folder, path)
-    candidates = (os.path.expanduser(path), places.join(folder, path))
-    return next((candidate for candidate in candidates if _is_there(candidate)), None)
+    return next((candidate for candidate in _meant_by(path, folder) if _is_there(candidate)), None)
+
+
+def _meant_by(path: str, folder: str) -> tuple[str, str]:
+    """Where a file of this machine may lie."""
+    return os.path.expanduser(path), places.join(folder, path)
 
 
 def _is_there(path: str) -> bool:
@@ -481,16 +487,17 @@ def _track(name: str, draft: _Draft, valid_share: float, seed: int) -> Track | U
         _look(draft.audio)
         meant = _meant(given)
     except ValueError as error:
-        return Unread(name, draft.where, str(error).removeprefix(f"{draft.audio.path}: "))
+        return Unread(name, draft.where, str(error).removeprefix(f"{draft.where}: "))
     inline, split = meant.pop("inline"), meant.pop("split") or _drawn(name, valid_share, seed)
     return Track(name, draft.audio, draft.lyrics, None if draft.lyrics is not None else inline, **meant, split=split, where=draft.where)
 
 
 def _look(audio: Blob) -> None:
     """Raises ValueError for a recording of this machine that is not there, or holds nothing."""
-    is_whole = audio.size is None
-    if audio.size == 0 or (is_whole and not places.is_remote(audio.path) and places.signature(audio.path, "recording").startswith("0-")):
+    if audio.size == 0:
         raise ValueError("is empty; fetch it again")
+    if audio.size is None and not places.is_remote(audio.path) and places.signature(audio.path, "recording").startswith("0-"):
+        raise ValueError(f"{audio.path}: is empty; fetch it again")
 
 
 def _meant(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -157,7 +157,8 @@ def test_a_recording_without_a_byte_is_empty(tmp_path, source):
     path = {"folder": tmp_path, "manifest": tmp_path / "songs.jsonl", "tar": tmp_path / "a.tar"}[source]
     if source == "tar":
         packed(path, {"a.mp3": b""})
-    assert problem(tracks(str(path))) == "is empty; fetch it again"
+    named = f"{tmp_path}/a.mp3: " if source == "manifest" else ""
+    assert problem(tracks(str(path))) == f"{named}is empty; fetch it again"
 
 
 def test_a_link_to_nothing_is_told(tmp_path):
@@ -241,6 +242,7 @@ def test_a_manifest_names_songs_by_columns_of_several_names(tmp_path, caplog):
         ('{"audio": "a\\u0000.mp3"}', "no such audio"),
         (json.dumps({"audio": "a" * 300}), "no such audio"),
         ('{"audio": "a.mp3/b.mp3"}', "no such audio"),
+        ('{"audio": "."}', "'.': is a folder"),
         ('{"audio": "a.mp3", "lrc_path": "gone.lrc"}', "'gone.lrc': no such lyrics file"),
         ('{"audio": "a.mp3", "lyrics": "la", "lrc_path": "a.mp3"}', "has both 'lyrics' and 'lyrics_path'"),
         ('{"audio": "a.mp3", "lyrics": 3}', "'lyrics' is 3"),
