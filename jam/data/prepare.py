@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
@@ -196,6 +197,8 @@ class Work:
     def _read(self) -> tuple[list[Track], list[Unread]]:
         s = self.settings
         own = (str(s.output), _cache(s))
+        if not is_remote(own[0]) and Path(own[0]).resolve() == Path(str(s.input)).expanduser().resolve():
+            raise ValueError(f"output={s.output} is the input itself, whose songs it would mix with its own; name a folder in it, or another")
         found = sources.tracks(str(s.input), s.license, s.source, s.language, s.tags, s.valid_share, s.seed, without=own)
         for one in found:
             if isinstance(one, Unread):

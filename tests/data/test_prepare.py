@@ -291,6 +291,7 @@ def test_an_array_of_jobs_shares_the_songs_and_one_packs(songs: Path, shards: Pa
 WRONG = [
     ((), "name the recordings and where their shards shall be"),
     (("input=none-such", "output=x"), "none-such: no such"),
+    (("input=inputs", "output=./inputs"), "is the input itself"),
     (("input=inputs", "output=x", "share=1/2"), "jobs share the phases check and encode"),
     (("input=inputs", "output=x", "phase=check", "share=3/2"), "share is 3/2"),
     (("input=inputs", "output=x", "phase=none"), "phase is none"),
