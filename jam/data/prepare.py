@@ -198,7 +198,7 @@ class Work:
         s = self.settings
         own = (str(s.output), _cache(s))
         if not is_remote(own[0]) and Path(own[0]).resolve() == Path(str(s.input)).expanduser().resolve():
-            raise ValueError(f"output={s.output} is the input itself, whose songs it would mix with its own; name a folder in it, or another")
+            raise ValueError(f"output={s.output} is the input itself; name another folder, or one in it")
         found = sources.tracks(str(s.input), s.license, s.source, s.language, s.tags, s.valid_share, s.seed, without=own)
         for one in found:
             if isinstance(one, Unread):
