@@ -50,6 +50,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }
 """What is said of a song, each with the names that its column may have; case, spaces and dashes do not matter."""
 
+WORDS = tuple(suffix for suffix in SUFFIXES if suffix not in (".json", ".xml", ".csv", ".tsv", ".md"))  # that hold lyrics and little else
 LONGEST = 96  # signs of an id: with a suffix it fits into the header of a tar
 METADATA = ("metadata.jsonl", "metadata.csv", "metadata.tsv")
 SPLITS = {"train": "train", "training": "train", "valid": "valid", "validation": "valid", "val": "valid", "dev": "valid"}
@@ -110,6 +111,13 @@ def tracks(
     return sorted(_distinct(found), key=lambda song: (song.id, song.where))
 
 
+def _tell_alone(names: Sequence[str]) -> None:
+    """Warns of lyrics in a folder that have no recording: one of the two names may be misspelt."""
+    if names:
+        told = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        log.warning("%d files of lyrics have no recording of their name beside them: %s", len(names), told)
+
+
 def _tell_passed(what: str, better: str, names: Sequence[str]) -> None:
     """Warns of files that are not read as others are taken."""
     if names:
@@ -145,6 +153,7 @@ def _of_folder(folder: str, without: Sequence[str]) -> Iterator[_Draft]:
         draft = replace(draft, passed=tuple(paths[name] for name in others.get(stem, ())))
         yield _with_sidecars(draft, {suffix: _blob(paths[name]) for suffix, name in beside.get(stem, {}).items()}, places.read_blob)
     yield from said.values()
+    _tell_alone(sorted(name for stem, names in beside.items() if stem not in songs for suffix, name in names.items() if suffix in WORDS))
     for name, path in paths.items():
         if PACKED.search(name):
             yield from _of_tar(path, name)

@@ -433,3 +433,11 @@ def test_thousands_of_files_are_listed_in_a_moment(tmp_path):
     begin = time.process_time()
     assert len(tracks(str(tmp_path))) == 2000
     assert time.process_time() - begin < 1
+
+
+def test_lyrics_without_a_recording_are_named_once(tmp_path, caplog):
+    for name in ("a.wav", "a.txt", "b.txt", "sub/c.lrc", "README.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"la")
+    tracks(str(tmp_path))
+    assert "2 files of lyrics have no recording of their name beside them: b.txt, sub/c.lrc" in caplog.text
