@@ -67,14 +67,15 @@ def row(song: Song, kind: str) -> dict[str, Any]:
 
 
 def make(songs: Sequence[Song], folder: Path, bundle: Path, workers: int = 2) -> None:
-    """All shards of `songs` in `folder`, with the codec, the style encoder and the phonemizer of `bundle`; what is there is not made again.
+    """All shards of `songs` in `folder`, with what `bundle` holds by now; what is there is not made again.
 
     Raises ValueError where the preparation fails.
     """
     manifest = folder / "recordings.jsonl"
     rows = (row(song, kind) for song in songs for kind in KINDS)
     write_whole(manifest, "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in rows).encode())
-    paths = {"latents.vae_path": bundle, "styles.style_path": bundle, "phonemizer_path": bundle / "phonemizer.pt"}
+    paths = {name: bundle for name in ("latents.vae_path", "styles.style_path", "timing.judge_path")}
+    paths["phonemizer_path"] = bundle / "phonemizer.pt"
     words = {"input": manifest, "output": folder, **paths, **RULES, "pack.max_songs": SONGS_A_SHARD, "workers": workers, "device": "cpu"}
     given = [f"{name}={value}" for name, value in words.items()]
     done = subprocess.run([sys.executable, "-m", "jam.data.prepare", "config=configs/prepare/nano.yaml", *given], check=False)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import tarfile
 
 import numpy as np
@@ -12,6 +13,7 @@ pytest.importorskip("pocketsphinx", reason="the CMU dictionary comes with pocket
 pytest.importorskip("pyworld")
 pytest.importorskip("librosa")
 
+from jam import assets
 from jam.nano import backing, codec, corpus, shards, style, voice
 from jam.timing import FRAME_SAMPLES
 from jam.vae.nano import NanoCodec
@@ -35,6 +37,8 @@ def bundle(work):
     assert min(kept.values()) > 0.95
     mel = style.mel_filters()
     style.save(style.train(style.clips(songs, mel), mel, steps=3, batch=4), work / "bundle")
+    for name in ("phonemizer.pt", "judge.safetensors"):
+        shutil.copy(assets.BUNDLE / name, work / "bundle" / name)
     return work / "bundle"
 
 
