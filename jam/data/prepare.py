@@ -20,6 +20,7 @@ import torch
 
 from jam import __version__, config
 from jam.prepare import fingerprint, packing, report, rules, sources
+from jam.prepare.cache import dumped
 from jam.prepare.crew import Crew
 from jam.prepare.packing import Packed, Shard
 from jam.prepare.places import Folder, is_remote, join
@@ -200,6 +201,7 @@ class Work:
         if not is_remote(own[0]) and Path(own[0]).resolve() == Path(str(s.input)).expanduser().resolve():
             raise ValueError(f"output={s.output} is the input itself; name another folder, or one in it")
         found = sources.tracks(str(s.input), s.license, s.source, s.language, s.tags, s.valid_share, s.seed, without=own)
+        found = [_as_text(one) for one in found]
         for one in found:
             if isinstance(one, Unread):
                 log.warning("not read: %s: %s", one.where, one.problem)
@@ -307,6 +309,17 @@ class Work:
                     bar.set_postfix_str(f"{sung / (time.perf_counter() - began):.0f} x real time", refresh=False)
                 bar.update()
                 yield found
+
+
+def _as_text(song: Track | Unread) -> Track | Unread:
+    """The song, or, where something that is said of it is no text, that."""
+    try:
+        dumped(asdict(song))
+    except UnicodeEncodeError as error:
+        sign = error.object[error.start : error.end].encode("unicode_escape").decode()
+        where = ascii(song.where)[1:-1]
+        return Unread(ascii(song.id)[1:-1], where, f"holds {sign}, half of a sign and no text; write it as UTF-8")
+    return song
 
 
 def _check(preparer: Preparer, track: Track) -> Checked:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import statistics
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jam.prepare.records import Prepared
@@ -77,14 +77,6 @@ class Meter:
         audio, total = self.audio[stage], sum(taken)
         share = audio / self.seconds if self.seconds > 0 else 0.0
         return Cost(stage, len(taken), statistics.median(taken), total / len(taken), total, audio, share)
-
-
-def by_stage(songs: Iterable[Prepared]) -> tuple[Cost, ...]:
-    """What each stage took. A stage whose result was there already counts as it did when it was made."""
-    meter = Meter()
-    for song in songs:
-        meter.add(song)
-    return meter.costs()
 
 
 def projection(costs: Sequence[Cost], songs: int, seconds: float, processes: int = 1, rate: float | None = None) -> Projection:

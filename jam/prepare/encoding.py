@@ -18,6 +18,7 @@ from torch import Tensor
 
 from jam import assets, audio, song
 from jam.model.precision import TYPES
+from jam.prepare.weights import digest_of
 from jam.timing import SAMPLE_RATE
 from jam.vae.chunks import encode_chunked
 
@@ -175,13 +176,7 @@ def _outcome(settings: LatentSettings | StyleSettings, path: str) -> dict[str, A
 def _identity(facts: Mapping[str, Any], door: Any) -> str:
     """SHA-256 of settings and of a codec's or an encoder's weights, wherever these lie: the same identity, the same outcome."""
     network = getattr(door, "net", None) or getattr(door, "model", door)
-    tensors: Mapping[str, Tensor] = network.state_dict()
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
-    for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
-        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
+    return hashlib.sha256(json.dumps([facts, digest_of(network)], sort_keys=True).encode()).hexdigest()
 
 
 def _choose(name: str, value: str, allowed: Sequence[str]) -> None:

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from jam.data.example import PARTS, check_latent, read_tensor
 from jam.prepare import cards, places
+from jam.prepare.cache import dumped
 from jam.prepare.encoding import to_bytes
 from jam.prepare.places import Folder
 from jam.prepare.records import SPLITS, Prepared, SungWord, Unread
@@ -109,7 +110,7 @@ def member_of(song: Prepared) -> Member:
     """What the plan of the shards knows of a song that is not rejected, from its record alone."""
     assert song.sizes is not None and not song.is_rejected, song.id
     record = sample_json(song)
-    digest = hashlib.sha256(_dumped([song.latents, song.styles]) + record).hexdigest()
+    digest = hashlib.sha256(dumped([song.latents, song.styles]) + record).hexdigest()
     return Member(song.id, song.split, (*song.sizes, len(record)), digest)
 
 
@@ -138,7 +139,7 @@ def write(folder: Folder, shard: Shard, sample_of: Callable[[str], Mapping[str, 
     with folder.whole(shard.name) as part:
         packed = _written(part, shard, sample_of)
         kept = {"made_of": shard.digest, "packed": asdict(packed)}
-        folder.write(_record_name(shard.name), _dumped(kept))  # before the tar has its name: a tar of this name is ours, whole or old
+        folder.write(_record_name(shard.name), dumped(kept))  # before the tar has its name: a tar of this name is ours, whole or old
     return packed
 
 
@@ -156,7 +157,7 @@ def sample_json(prepared: Prepared) -> bytes:
         "audio_sha256": prepared.audio_sha256,
         "word": [_word(word) for word in _sung(prepared)],
     }
-    return _dumped({key: value for key, value in known.items() if value is not None})
+    return dumped({key: value for key, value in known.items() if value is not None})
 
 
 def claim(folder: Folder) -> None:
@@ -428,7 +429,7 @@ def _written_beside(folder: Folder, files: Mapping[str, bytes]) -> dict[str, str
             found[name] = hashlib.sha256(there).hexdigest()
             continue
         known[name] = found[name] = hashlib.sha256(content).hexdigest()
-        folder.write(LISTS, _dumped(known))
+        folder.write(LISTS, dumped(known))
         folder.write(name, content)
     return found
 
@@ -463,7 +464,3 @@ def _remove_parts(folder: Folder) -> None:
         for part in place.glob("*.part"):
             if OURS.match(part.name):
                 part.unlink(missing_ok=True)
-
-
-def _dumped(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()

@@ -236,6 +236,15 @@ def test_shards_beside_the_songs_are_no_songs(songs: Path, tmp_path: Path) -> No
         assert json.loads((own / "shards" / "report.json").read_text())["totals"]["in"] == 3
 
 
+def test_half_a_sign_in_a_manifest_costs_its_song_alone(songs: Path, shards: Path, tmp_path: Path) -> None:
+    shutil.copytree(shards / "cache", tmp_path / "out" / "cache")
+    rows = [{"audio": str(songs / "song-0.mp3"), "lyrics": text(0)}, {"audio": str(songs / "song-1.flac"), "lyrics": "half \ud800 a sign"}]
+    (tmp_path / "songs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert run(tmp_path / "songs.jsonl", tmp_path / "out") == 0
+    (rejected,) = json.loads((tmp_path / "out" / "report.json").read_text())["rejected"]
+    assert "half of a sign and no text" in rejected["reasons"][0]["text"]
+
+
 def test_one_run_at_a_time_writes_into_a_folder(songs: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     from filelock import FileLock
 

@@ -1,8 +1,10 @@
 """What stages cost: medians and hours from measured seconds, and what more songs of the same kind would take."""
 
+from collections.abc import Iterable
+
 import pytest
 
-from jam.prepare.costs import by_stage, projection
+from jam.prepare.costs import Cost, Meter, projection
 from jam.prepare.records import Facts, Prepared
 
 
@@ -11,6 +13,13 @@ def song(name: str, seconds: float | None, **costs: float) -> Prepared:
     if seconds is not None:
         facts = Facts(seconds, 44_100, 2, "FLAC", 0.9, -14.0, 0.0, 0.0, 0.0, 0.0, False, 16_000.0)
     return Prepared(name, name, facts=facts, costs=costs)
+
+
+def by_stage(songs: Iterable[Prepared]) -> tuple[Cost, ...]:
+    meter = Meter()
+    for one in songs:
+        meter.add(one)
+    return meter.costs()
 
 
 SONGS = (song("a", 100.0, checks=1.0, timing=10.0), song("b", 300.0, checks=3.0, timing=20.0), song("c", 400.0, checks=5.0))
