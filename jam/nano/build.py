@@ -26,27 +26,30 @@ class BuildSettings:
     stage: str = "all"
     work: str = "work/nano"  # songs and shards; gigabytes
     bundle: str = "externals/nano"  # codec, style encoder
-    hours: float = 3.3  # of song; every song is rendered twice
+    hours: float = 11.0  # of song; every song is rendered twice
     seed: int = 0
-    voice: str = "rms"
     workers: int = 2
-    codec_songs: int = 240  # the first so many fit the codec
-    style_steps: int = 500
+    codec_songs: int = 320  # the first so many teach the codec
+    codec_steps: int = 8000
+    style_steps: int = 2000
 
 
 def corpus(settings: BuildSettings) -> None:
     """Renders the songs."""
     from jam.nano import corpus
 
-    corpus.make(Path(settings.work), settings.hours, settings.seed, settings.voice, settings.workers)
+    corpus.make(Path(settings.work), settings.hours, settings.seed, settings.workers)
 
 
 def codec(settings: BuildSettings) -> None:
-    """Fits the codec and writes it into the bundle."""
-    from jam.nano import bundle, codec, corpus
+    """Teaches the codec and writes it into the bundle."""
+    from jam.nano import bundle, codec, corpus, shards
 
-    codec.fit(islice(corpus.songs(Path(settings.work)), settings.codec_songs), Path(settings.bundle))
-    bundle.write_silence(Path(settings.bundle))
+    work, folder = Path(settings.work), Path(settings.bundle)
+    songs = [song for song in islice(corpus.songs(work), settings.codec_songs) if not shards.held_out(song.index)]
+    recipe = codec.Recipe(settings.codec_steps, settings.codec_steps * 3 // 8, seed=settings.seed)
+    codec.make(songs, work, folder, recipe, workers=settings.workers)
+    bundle.write_silence(folder)
 
 
 def style(settings: BuildSettings) -> None:
@@ -107,14 +110,14 @@ def benchmark(settings: BuildSettings) -> None:
     """Renders the songs that the singer is measured with, into WORK/benchmark."""
     from jam.nano import benchmark
 
-    benchmark.make(Path(settings.work) / "benchmark", singer=settings.voice, workers=settings.workers)
+    benchmark.make(Path(settings.work) / "benchmark", workers=settings.workers)
 
 
 def clips(settings: BuildSettings) -> None:
     """Renders the style clips of the songs in `inputs/`."""
     from jam.nano import clips
 
-    clips.make(Path("inputs/clips"), settings.seed, settings.voice)
+    clips.make(Path("inputs/clips"), settings.seed)
 
 
 def _train(settings: BuildSettings, name: str, stage: str, *words: str) -> None:
@@ -126,6 +129,8 @@ def _train(settings: BuildSettings, name: str, stage: str, *words: str) -> None:
     data = [
         f"data.train_dataset.pattern={work}/shards/train-{{000000..{count - 1:06d}}}.tar",
         f"data.valid_pattern={work}/shards/valid-000000.tar",
+        f"data.train_dataset.phonemizer_checkpoint={settings.bundle}/phonemizer.pt",
+        f"data.train_dataset.silence_latent_path={settings.bundle}/silence.npy",
         f"training.checkpoint_path={work / stage}",
     ]
     done = subprocess.run([sys.executable, "-m", "jam.train", f"config=configs/{name}.yaml", *data, *words], check=False)

@@ -4,15 +4,14 @@ A clip is not part of the corpus and no song of it is sung by the model. Folk is
 """
 
 import logging
-from functools import partial
 from itertools import count
 from pathlib import Path
 
 import torch
 
 from jam import audio
-from jam.nano.compose import compose
-from jam.nano.corpus import render, says_as_written
+from jam.nano.compose import GENRES
+from jam.nano.corpus import render, written
 from jam.timing import SAMPLE_RATE
 
 log = logging.getLogger(__name__)
@@ -25,11 +24,11 @@ A_CAPPELLA = ("folk",)
 
 def make(folder: Path, seed: int = 0, singer: str = "rms") -> None:
     """Renders every clip into `folder`/NAME.flac. ValueError where flite or fluidsynth is missing."""
-    accept = partial(says_as_written, singer=singer)
     for name, genre in CLIPS.items():
-        scores = (compose(CLIP_SEED + seed + number, singer, accept) for number in count())
-        score = next(score for score in scores if score.genre == genre and score.seconds > SECONDS + 2 and score.beats_per_bar == 4)
-        vocal, mix = render(score, singer)
-        samples = torch.from_numpy(vocal if name in A_CAPPELLA else mix)[: round(SECONDS * SAMPLE_RATE)]
-        audio.write(folder / f"{name}.flac", audio.normalize(samples.expand(2, -1), lufs=-18.0))
+        seeds = (CLIP_SEED + seed + number for number in count())
+        scores = (written(one, singer) for one in seeds if GENRES[one % len(GENRES)] == genre)
+        score = next(score for score in scores if score.seconds > SECONDS + 2 and score.beats_per_bar == 4 and score.words[0].start < 2.5)
+        vocal, mix = render(score)
+        samples = torch.from_numpy(vocal if name in A_CAPPELLA else mix)[:, : round(SECONDS * SAMPLE_RATE)]
+        audio.write(folder / f"{name}.flac", audio.normalize(samples, lufs=-18.0))
         log.info("clips: %s, %.0f bpm", folder / f"{name}.flac", score.bpm)

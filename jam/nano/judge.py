@@ -1,7 +1,6 @@
 """Teaches the embedded judge: which sound is sung in each hundredth of a second of rendered songs, whose sounds are known exactly.
 
-Songs of the corpus and, so that it hears more than one voice, of the other voices: each alone, under its band at levels from faint to
-loud, with noise, and through the codec. Held-out songs and lines, and everything that a network sang, are kept from it. Letters: F frames.
+Songs of the corpus: each alone, under its band at levels from faint to loud, with noise, and through the codec. Held-out songs and lines, and everything that a network sang, are kept from it. Letters: F frames.
 """
 
 import functools
@@ -25,9 +24,8 @@ from jam.vae.nano import NanoCodec
 
 log = logging.getLogger(__name__)
 
-OTHER_VOICES = ("slt", "awb", "kal16")
-OTHER_HOURS, OTHER_SEED = 0.55, 11  # of each
 CROP = 320  # frames of a training clip
+SONGS_EACH = 2  # every so many songs of the corpus are heard
 CODED_EACH = 4  # every so many songs are heard through the codec, which takes long
 
 
@@ -70,7 +68,7 @@ def labels(song: corpus.Song, frames: int) -> np.ndarray:
 
 def versions(song: corpus.Song, codec: NanoCodec | None, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """The song (N,) as it is heard in training."""
-    vocal, mix = song.read("vocal"), song.read("mix")
+    vocal, mix = song.read("vocal").mean(0), song.read("mix").mean(0)
     band = mix - vocal
     yield vocal + rng.normal(0, 1e-4, len(vocal))
     yield mix
@@ -78,8 +76,8 @@ def versions(song: corpus.Song, codec: NanoCodec | None, rng: np.random.Generato
     level = np.sqrt(np.mean(mix**2)) * 10 ** (-rng.uniform(0, 25) / 20)
     yield mix + coloured(rng, len(mix)) * level
     if codec is not None:
-        source = torch.from_numpy(mix if rng.random() < 0.5 else vocal)
-        yield codec.decode(codec.encode(source[None, None])[0])[0, 0, : len(vocal)].numpy()
+        source = torch.from_numpy(song.read("mix" if rng.random() < 0.5 else "vocal"))
+        yield codec.decode(codec.encode(source[None])[0])[0, :, : len(vocal)].mean(0).numpy()
 
 
 def coloured(rng: np.random.Generator, count: int) -> np.ndarray:
@@ -112,15 +110,6 @@ def material(songs: Sequence[corpus.Song], bundle: Path, seed: int, workers: int
             if number % 100 == 0:
                 log.info("judge: %d of %d songs heard", number, len(songs))
     return found
-
-
-def songs(work: Path, workers: int) -> tuple[list[corpus.Song], list[corpus.Song]]:
-    """The songs to learn from, and those kept for measuring; the other voices' are rendered where they are not there."""
-    every = list(corpus.songs(work))
-    for place, name in enumerate(OTHER_VOICES):
-        corpus.make(work / "judge" / name, OTHER_HOURS, OTHER_SEED + place, name, workers)
-        every += corpus.songs(work / "judge" / name)
-    return [song for song in every if not held_out(song.index)], [song for song in every if held_out(song.index)]
 
 
 def train(found: Sequence[Heard], mel: Tensor, recipe: Recipe) -> Judge:
@@ -170,7 +159,9 @@ def save(judge: Judge, folder: Path) -> None:
 
 def make(work: Path, bundle: Path, recipe: Recipe, workers: int) -> None:
     """Teaches the judge and writes it into the bundle; the material is kept in WORK/judge/heard.npz, so that a stopped run goes on."""
-    known, kept = songs(work, workers)
+    every = list(corpus.songs(work))
+    known, kept = [song for song in every if not held_out(song.index)][::SONGS_EACH], [song for song in every if held_out(song.index)]
+    (work / "judge").mkdir(parents=True, exist_ok=True)
     found = _kept(work / "judge" / "heard.npz", known, bundle, recipe.seed, workers)
     judge = train(found, mel_filters(), recipe)
     save(judge, bundle)

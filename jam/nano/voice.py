@@ -116,7 +116,7 @@ def sounds(word: str, voice: str = "rms") -> tuple[np.ndarray, tuple[Phone, ...]
     return part, inside, last - first
 
 
-@functools.lru_cache(maxsize=1500)
+@functools.lru_cache(maxsize=4000)  # some 1.6 GB
 def analyse(word: str, voice: str = "rms") -> SpokenWord:
     """WORLD's analysis of `word` without the silence around it. ValueError for a word of no sound."""
     import pyworld

@@ -78,7 +78,7 @@ class LatentEncoder:
         if settings.overlap < least:
             raise ValueError(f"latents.overlap is {settings.overlap}; this codec needs {least} frames to encode as if songs were whole")
         self.codec, self.settings = codec, settings
-        self.identity = _identity(_outcome(settings, "vae_path"), codec)
+        self.identity = _identity(_outcome(settings, "vae_path"), getattr(codec, "encoder", codec))  # another decoder asks for no new latents
 
     @classmethod
     def load(cls, settings: LatentSettings, device: str | torch.device = "cpu") -> LatentEncoder:

@@ -1,154 +1,382 @@
-"""The embedded codec: mono log-mel values in 64 numbers a frame, heard again by Griffin-Lim. Made by `jam.nano.codec`.
+"""The embedded codec: stereo sound in 64 numbers a frame, learned; made by `jam.nano.codec`.
 
-A latent frame holds four columns of 80 log-mel values (hop 512) reduced by principal components; frame i describes exactly the samples
-[2048 i, 2048 (i + 1)), each column centred on its quarter. It is deterministic and coloured, and knows nothing of songs or chunks.
-Letters: B songs, T frames, N samples, F = 4 T columns, K bins of the spectrum.
+A latent frame tells four columns (hop 512) of log-mel values of the middle (L + R) / 2 and of the side (L - R) / 2. The decoder is a network
+over columns that names magnitudes, the singer's pitch and phases; a phase is drawn for each bin from three sources: pulses of that pitch
+(as source-filter vocoders have), noise, and a direct guess (as Vocos, arXiv 2306.00814); one step of Griffin and Lim (1984) makes neighbouring
+columns agree, and the inverse transform gives samples. The module knows nothing of songs or chunks, nor how it was taught.
+Letters: B songs, T frames, N samples, F = 4 T columns, K bins of the spectrum, M bands, W width.
 """
 
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from jam.timing import FRAME_SAMPLES, LATENT_CHANNELS
+from jam.timing import FRAME_SAMPLES, LATENT_CHANNELS, SAMPLE_RATE
+from jam.vae.griffin_lim import GriffinLimCodec
+from jam.vae.spectra import BINS, COLUMNS, HOP, MARGIN, WINDOW, columns, overlap_add, transform
 
 FILE = "codec.safetensors"
-HOP = 512
-WINDOW = 2048
-COLUMNS = FRAME_SAMPLES // HOP  # of log-mel values a latent frame
-MARGIN = (WINDOW - HOP) // 2  # samples before the first column's quarter that its window sees
-FLOOR = 1e-4  # added to magnitudes before the logarithm
-NNLS_STEPS = 30
-GRIFFIN_LIM_STEPS = 32
-MOMENTUM = 0.99
-PHASE_SEED = 0
+SETTINGS = "settings"  # the file's metadata that holds CodecSettings
+FLOOR = 1e-4  # added to mel values before the logarithm
+QUIETEST = -13.0  # natural logarithm of the faintest magnitude
+PITCHES = 192  # classes of the pitch head
+LOWEST_HERTZ, HIGHEST_HERTZ = 60.0, 500.0
+NOISE_SEED = 0
+PASSED = 64  # numbers of a column that the slow part hands on beside the log-mel values
+PIECE = 128  # columns that are made into sound at a time: their spectra stay in the processor's cache
+EDGE = 10  # columns on either side of a piece that its sound depends on
 
 
-def magnitudes(mono: Tensor, window: Tensor) -> Tensor:
-    """Spectral magnitudes (B, F, K) of `mono` (B, F * 512), column j centred on the samples [512 j, 512 (j + 1))."""
-    return _transform(functional.pad(mono, (MARGIN, MARGIN)), window).abs()
+@dataclass(frozen=True)
+class CodecSettings:
+    """Sizes of the codec's networks."""
+
+    bands: int = 96  # of the middle
+    side_bands: int = 24
+    hidden: int = 320  # of the encoder
+    wide: int = 256  # of the decoder at the latents' rate
+    width: int = 320  # of the decoder at the columns' rate
+    dilations: tuple[int, ...] = (1, 2, 4, 1, 2)
+    phase_bins: int = 512  # bins whose phase is guessed, 11 kHz; above it is noise
+    side_phase_bins: int = 192
 
 
-def log_mel(mono: Tensor, mel: Tensor, window: Tensor) -> Tensor:
-    """Log-mel columns (B, F, 80) of `mono` (B, F * 512); `mel` is (80, K)."""
-    return torch.log(magnitudes(mono, window) @ mel.T + FLOOR)
+class Guess(NamedTuple):
+    """What the network says of columns."""
+
+    middle: Tensor  # (B, F, K) natural logarithm of magnitudes
+    side: Tensor  # (B, F, K)
+    phases: Tensor  # (B, F, 7 P) direct (cos, sin), offset from the pulses (cos, sin), and what direct, pulses and noise weigh
+    side_phases: Tensor  # (B, F, 4 S) direct (cos, sin), and what direct and noise weigh
 
 
-class NanoCodec(torch.nn.Module):
-    """Encodes and decodes 44.1 kHz audio; mono inside, its two output channels are equal."""
+class Neighbours(nn.Module):
+    """A convolution over places of (B, F, C), as one matrix product of each place's neighbours: zeros lie around."""
 
-    # Griffin-Lim spreads by 1.5 windows a step; chunks meet with another phase, so a song should be decoded whole (23.8 s at most).
-    reach = 1 + GRIFFIN_LIM_STEPS * (WINDOW - HOP) // FRAME_SAMPLES
+    def __init__(self, channels: int, out: int, size: int = 3, dilation: int = 1) -> None:
+        super().__init__()
+        self.reach, self.dilation = size // 2 * dilation, dilation
+        self.mix = nn.Linear(channels * size, out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, F, C) -> (B, F, out)."""
+        count = x.shape[1]
+        padded = functional.pad(x, (0, 0, self.reach, self.reach))
+        return self.mix(torch.cat([padded[:, start : start + count] for start in range(0, 2 * self.reach + 1, self.dilation)], -1))
+
+
+class Block(nn.Module):
+    """A residual block of one wide and one narrow step."""
+
+    def __init__(self, channels: int, dilation: int, size: int = 3) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(channels)
+        self.wide = Neighbours(channels, channels, size, dilation)
+        self.narrow = nn.Linear(channels, channels)
+        self.share = nn.Parameter(torch.full((channels,), 0.3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, F, C) -> (B, F, C)."""
+        return x + self.share * self.narrow(functional.gelu(self.wide(self.norm(x))))
+
+
+class Encoder(nn.Module):
+    """Log-mel values of frames to latents: a projection and a network that corrects it, each frame alone."""
+
+    def __init__(self, s: CodecSettings) -> None:
+        super().__init__()
+        self.middle_mel: Tensor
+        self.side_mel: Tensor
+        self.mean: Tensor
+        self.deviation: Tensor
+        self.centre: Tensor
+        self.scale: Tensor
+        width = COLUMNS * (s.bands + s.side_bands)
+        self.register_buffer("middle_mel", torch.zeros(s.bands, BINS))
+        self.register_buffer("side_mel", torch.zeros(s.side_bands, BINS))
+        self.register_buffer("mean", torch.zeros(s.bands + s.side_bands))
+        self.register_buffer("deviation", torch.ones(s.bands + s.side_bands))
+        self.register_buffer("centre", torch.zeros(LATENT_CHANNELS))
+        self.register_buffer("scale", torch.ones(()))  # brings the latents' variance to one, all channels together
+        self.project = nn.Linear(width, LATENT_CHANNELS)
+        self.correct = nn.Sequential(nn.Linear(width, s.hidden), nn.GELU(), nn.Linear(s.hidden, s.hidden), nn.GELU(), nn.Linear(s.hidden, LATENT_CHANNELS))
+
+    def values(self, middle: Tensor, side: Tensor) -> Tensor:
+        """Log-mel values (B, F, M) of magnitudes (B, F, K): those of the middle, then those of the side."""
+        return torch.cat([torch.log(middle @ self.middle_mel.T + FLOOR), torch.log(side @ self.side_mel.T + FLOOR)], -1)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Latents (B, T, 64) of log-mel `values` (B, 4 T, M)."""
+        frames = ((values - self.mean) / self.deviation).unflatten(1, (-1, COLUMNS)).flatten(2)  # (B, T, 4 M)
+        return (self.project(frames) + self.correct(frames) - self.centre) * self.scale
+
+
+class Decoder(nn.Module):
+    """Latents to what is said of columns."""
+
+    def __init__(self, s: CodecSettings) -> None:
+        super().__init__()
+        self.settings = s
+        self.mean: Tensor
+        self.deviation: Tensor
+        bands = s.bands + s.side_bands
+        self.middle_spread: Tensor
+        self.side_spread: Tensor
+        for part, count in (("middle", s.bands), ("side", s.side_bands)):
+            self.register_buffer(f"{part}_spread", torch.zeros(count + 1, BINS), persistent=False)
+        self.register_buffer("mean", torch.zeros(bands))
+        self.register_buffer("deviation", torch.ones(bands))
+        self.enter = Neighbours(LATENT_CHANNELS, s.wide)
+        self.slow = nn.Sequential(Block(s.wide, 1), Block(s.wide, 1))
+        self.project = nn.Linear(LATENT_CHANNELS, COLUMNS * bands)  # the encoder's projection, back again
+        self.correct = nn.Linear(s.wide, COLUMNS * bands)
+        self.pass_on = nn.Linear(s.wide, COLUMNS * PASSED)
+        self.first = Neighbours(bands + PASSED, s.width, 5)
+        self.blocks = nn.Sequential(*(Block(s.width, dilation, 5 if place == 0 else 3) for place, dilation in enumerate(s.dilations)))
+        self.norm = nn.LayerNorm(s.width)
+        self.magnitudes = nn.Linear(s.width, 2 * BINS)
+        self.pitch = nn.Linear(s.width, 1 + PITCHES)
+        self.phases = nn.Linear(s.width, 7 * s.phase_bins)
+        self.side_phases = nn.Linear(s.width, 4 * s.side_phase_bins)
+        with torch.no_grad():
+            for layer in (self.magnitudes, self.correct):
+                layer.weight.zero_()
+                layer.bias.zero_()
+            self.phases.weight.mul_(0.1)
+            self.phases.bias.view(7, -1).copy_(torch.tensor([0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0])[:, None])
+
+    def trunk(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """What the network holds of each column (B, F, W), and the log-mel values (B, F, M) that it starts from, of `latents` (B, T, 64)."""
+        slow = self.slow(self.enter(latents))  # (B, T, wide)
+        told = (self.project(latents) + self.correct(slow)).float()
+        told = told.unflatten(2, (COLUMNS, -1)).flatten(1, 2)  # (B, F, M) in deviations
+        more = self.pass_on(slow).unflatten(2, (COLUMNS, -1)).flatten(1, 2)
+        held = self.norm(self.blocks(self.first(torch.cat([told, more.float()], -1))))
+        return held, told * self.deviation + self.mean
+
+    def guess(self, held: Tensor, values: Tensor) -> Guess:
+        """What is said of columns of which `held` (B, F, W) and `values` (B, F, M) are known."""
+        bands = self.settings.bands
+        middle = values[..., :bands] @ self.middle_spread[:-1] + self.middle_spread[-1]  # (B, F, K)
+        side = values[..., bands:] @ self.side_spread[:-1] + self.side_spread[-1]
+        refined = self.magnitudes(held).float()
+        return Guess(
+            (middle + refined[..., :BINS]).clamp(QUIETEST, 6.0),
+            (side + refined[..., BINS:]).clamp(QUIETEST, 6.0),
+            self.phases(held).float(),
+            self.side_phases(held).float(),
+        )
+
+
+def spread(mel: Tensor) -> Tensor:
+    """What gives log magnitudes of bins from log-mel values: a matrix (M, K) that joins neighbouring bands' values by straight lines, and
+    below it a row of what is added, (M + 1, K) in all; `mel` is (M, K) of non-negative filters."""
+    sums = mel.sum(1).clamp_min(1e-9)
+    places = torch.arange(mel.shape[1], dtype=mel.dtype, device=mel.device)
+    centres = (mel @ places) / sums
+    low = (torch.searchsorted(centres, places, right=True) - 1).clamp(0, len(mel) - 2)
+    share = ((places - centres[low]) / (centres[low + 1] - centres[low]).clamp_min(1e-6)).clamp(0, 1)
+    lines = torch.zeros_like(mel)
+    bins = torch.arange(mel.shape[1], device=mel.device)
+    lines[low, bins] = 1 - share
+    lines[low + 1, bins] = share
+    return torch.cat([lines, -(sums.log() @ lines)[None]])
+
+
+def pitch_classes() -> Tensor:
+    """Natural logarithms (PITCHES,) of the hertz that the pitch head's classes stand for."""
+    low, high = torch.tensor([LOWEST_HERTZ, HIGHEST_HERTZ], dtype=torch.float64).log()
+    return torch.linspace(float(low), float(high), PITCHES)
+
+
+def hertz(logits: Tensor) -> Tensor:
+    """The pitch (B, F) in hertz of the head's `logits` (B, F, 1 + PITCHES): the mean of the classes about the likeliest; 0 without voice."""
+    voiced, scores = logits[..., 0] > 0, logits[..., 1:]
+    best = scores.argmax(-1, keepdim=True)
+    near = (torch.arange(PITCHES, device=scores.device) - best).abs() <= 3
+    shares = scores.masked_fill(~near, float("-inf")).softmax(-1)
+    return (shares @ pitch_classes().to(shares)).exp() * voiced
+
+
+def pulses(pitch: Tensor) -> Tensor:
+    """A pulse a period, (B, F * 512 + 2 MARGIN) samples, of `pitch` (B, F) hertz, which is bridged where it is 0. No gradient."""
+    songs, count = pitch.shape
+    bridged = _bridged(pitch)
+    places = ((torch.arange(count * HOP + 2 * MARGIN, device=pitch.device) - MARGIN - (HOP - 1) / 2) / HOP).clamp(0, count - 1)
+    low = places.long().clamp_max(max(count - 2, 0))
+    share = places - low
+    each = bridged[:, low] * (1 - share) + bridged[:, (low + 1).clamp_max(count - 1)] * share  # (B, N) hertz
+    turns = torch.cumsum(each.double() / SAMPLE_RATE, 1)
+    whole = turns.floor()
+    starts = functional.pad(whole[:, 1:] > whole[:, :-1], (1, 0))
+    late = ((turns - whole) / (each.double() / SAMPLE_RATE)).float() * starts  # samples since the period began, between 0 and 1
+    return starts * (1 - late) + functional.pad(late[:, 1:], (0, 1))  # a pulse between two samples is shared by them
+
+
+def _bridged(pitch: Tensor) -> Tensor:
+    """`pitch` (B, F) with straight lines over zeros; 130 Hz where a song has no voice."""
+    count = pitch.shape[1]
+    places = torch.arange(count, device=pitch.device).expand_as(pitch)
+    voiced = pitch > 0
+    before = torch.where(voiced, places, -1).cummax(1).values
+    after = torch.where(voiced, places, count).flip(1).cummin(1).values.flip(1)
+    left, right = before.clamp_min(0), after.clamp_max(count - 1)
+    left, right = torch.where(before < 0, right, left), torch.where(after >= count, left, right)
+    share = (places - left) / (right - left).clamp_min(1)
+    found = pitch.gather(1, left) * (1 - share) + pitch.gather(1, right) * share
+    return torch.where(voiced.any(1, keepdim=True), found, torch.full_like(found, 130.0))
+
+
+def _flat(spectrum: Tensor) -> Tensor:
+    """`spectrum` with modulus near 1 wherever it is not silent."""
+    return spectrum / (spectrum.abs() + 1e-4)
+
+
+def _turned(sources: list[Tensor | None], parts: Tensor, count: int) -> Tensor:
+    """Complex numbers (B, F, P) of modulus near 1: `sources`, each turned by a direction of `parts` (B, F, _ P) and weighed by its share.
+
+    `parts` holds `count` directions, cosines then sines of each, and a weight for each source; a source of None is 1, and those
+    beyond the `count`th are not turned.
+    """
+    planes = parts.unflatten(2, (2 * count + len(sources), -1))  # (B, F, _, P)
+    shares = planes[:, :, 2 * count :].softmax(2)
+    total: Tensor | None = None
+    for place, source in enumerate(sources):
+        share = shares[:, :, place]
+        if place < count:
+            cosine, sine = planes[:, :, 2 * place], planes[:, :, 2 * place + 1]
+            share = share * torch.rsqrt(cosine * cosine + sine * sine + 1e-6)
+            turned = torch.complex(cosine * share, sine * share)
+            term = turned if source is None else turned * source
+        else:
+            assert source is not None
+            term = source * share
+        total = term if total is None else total + term
+    assert total is not None
+    return total / (total.abs() + 1e-3)
+
+
+class Sources(NamedTuple):
+    """Sounds (B, N) whose phases the decoder borrows."""
+
+    voice: Tensor  # pulses of the singer's pitch
+    noise: Tensor
+    other: Tensor  # noise for the side
+
+
+def sources(pitch: Tensor, seed: int | None = NOISE_SEED) -> Sources:
+    """The sources for `pitch` (B, F) hertz; noise is the same for each song from a seed, or fresh from torch's own generator."""
+    train = pulses(pitch)
+    if seed is None:
+        return Sources(train, torch.randn_like(train) * 0.05, torch.randn_like(train) * 0.05)
+    generator = torch.Generator().manual_seed(seed)
+    one, other = ((torch.randn(train.shape[1], generator=generator) * 0.05).to(train).expand_as(train) for _ in range(2))
+    return Sources(train, one, other)
+
+
+def synthesise(guess: Guess, borrowed: Sources, window: Tensor) -> Tensor:
+    """Middle and side, (2, B, F * 512 + 2 MARGIN) samples, of a guess and the sources of its columns."""
+    bins, side_bins = guess.phases.shape[2] // 7, guess.side_phases.shape[2] // 4
+    with torch.no_grad():
+        voice, noise, other = (_flat(transform(sound, window)) for sound in borrowed)
+    middle = torch.cat([_turned([None, voice[..., :bins], noise[..., :bins]], guess.phases, 2), noise[..., bins:]], -1)
+    side = torch.cat([_turned([None, other[..., :side_bins]], guess.side_phases, 1), other[..., side_bins:]], -1)
+    return torch.stack([_agree(guess.middle.exp(), middle, window), _agree(guess.side.exp(), side, window)])
+
+
+def _agree(loud: Tensor, phase: Tensor, window: Tensor) -> Tensor:
+    """Samples of magnitudes `loud` and unit numbers `phase`, both (B, F, K), after one step of Griffin and Lim."""
+    found = transform(overlap_add(loud * phase, window), window)
+    return overlap_add(found * (loud / (found.abs() + 1e-5)), window)
+
+
+class NanoCodec(nn.Module):
+    """Encodes and decodes 44.1 kHz stereo."""
+
+    # Pulses and noise run through a song from its beginning, so a song is decoded whole: no overlap of chunks reaches this.
+    reach = 1 << 20
     encoder_reach = 1  # frames on either side of a frame that its windows see into
 
-    def __init__(self, mel: Tensor, mean: Tensor, basis: Tensor, scale: Tensor) -> None:
+    def __init__(self, settings: CodecSettings | None = None) -> None:
         super().__init__()
-        self.mel: Tensor
-        self.mean: Tensor
-        self.basis: Tensor
-        self.scale: Tensor
+        self.settings = settings or CodecSettings()
         self.window: Tensor
-        self.register_buffer("mel", mel)  # (80, K)
-        self.register_buffer("mean", mean)  # (320,)
-        self.register_buffer("basis", basis)  # (64, 320) orthonormal rows
-        self.register_buffer("scale", scale)  # (64,) what a latent of 1 is worth
-        self.register_buffer("window", torch.hann_window(WINDOW))
+        self.register_buffer("window", torch.hann_window(WINDOW), persistent=False)
+        self.encoder = Encoder(self.settings)
+        self.decoder = Decoder(self.settings)
+
+    def set_bands(self, middle_mel: Tensor, side_mel: Tensor) -> None:
+        """Takes the mel filters, (bands, K) and (side_bands, K)."""
+        self.encoder.middle_mel.copy_(middle_mel)
+        self.encoder.side_mel.copy_(side_mel)
+        self.decoder.middle_spread.copy_(spread(self.encoder.middle_mel))
+        self.decoder.side_spread.copy_(spread(self.encoder.side_mel))
 
     @classmethod
-    def load(cls, folder: str | Path, device: str | torch.device = "cpu") -> "NanoCodec":
-        """The codec in `folder`/codec.safetensors (or that file itself). ValueError, one line, where it is missing or does not fit."""
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
+    def load(cls, folder: str | Path, device: str | torch.device = "cpu") -> "NanoCodec | GriffinLimCodec":
+        """The codec in `folder`/codec.safetensors (or that file itself); one without settings inside is a `GriffinLimCodec`.
+
+        ValueError, one line, where it is missing or does not fit.
+        """
+        from safetensors import SafetensorError, safe_open
 
         path = Path(folder)
         path = path / FILE if path.is_dir() else path
         if not path.is_file():
             raise ValueError(f"{path}: the embedded codec is missing; make it with python -m jam.nano.build stage=codec")
         try:
-            tensors = load_file(path)
-        except SafetensorError as error:
-            raise ValueError(f"{path}: not a safetensors file ({error}); fetch it again") from error
-        mels, bins = 80, WINDOW // 2 + 1
-        width = COLUMNS * mels
-        shapes = {"mel": (mels, bins), "mean": (width,), "basis": (LATENT_CHANNELS, width), "scale": (LATENT_CHANNELS,)}
-        found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-        if found != shapes:
-            raise ValueError(f"{path}: holds {found} where the embedded codec needs {shapes}")
-        return cls(**tensors).to(device)
+            with safe_open(path, "pt") as file:
+                told = (file.metadata() or {}).get(SETTINGS)
+                if told is None:
+                    return GriffinLimCodec.load(path, device)
+                sizes = json.loads(told)
+                codec = cls(CodecSettings(**{**sizes, "dilations": tuple(sizes["dilations"])}))
+                codec.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})  # noqa: SIM118
+                codec.set_bands(codec.encoder.middle_mel, codec.encoder.side_mel)
+        except (SafetensorError, RuntimeError, TypeError, KeyError, json.JSONDecodeError) as error:
+            raise ValueError(f"{path}: its codec does not load ({' '.join(str(error).split())[:300]}); fetch it again") from error
+        return codec.eval().requires_grad_(False).to(device)
+
+    def save(self, folder: Path) -> None:
+        """Writes `folder`/codec.safetensors in half precision."""
+        from safetensors.torch import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {name: tensor.detach().half().contiguous() for name, tensor in self.state_dict().items()}
+        save_file(tensors, folder / FILE, metadata={SETTINGS: json.dumps(asdict(self.settings))})
 
     @torch.no_grad()
     def encode(self, audio: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and deviation, both (B, T, 64), T = ceil(N / 2048), of `audio` (B, channels, N); the deviation is zero."""
-        mono = audio.to(self.mel).mean(1)  # (B, N)
-        mono = functional.pad(mono, (0, -mono.shape[-1] % FRAME_SAMPLES))
-        latents = self.reduce(log_mel(mono, self.mel, self.window))
+        """Mean and deviation, both (B, T, 64), T = ceil(N / 2048), of `audio` (B, channels, N), mono or stereo; the deviation is zero."""
+        audio = functional.pad(audio.to(self.window), (0, -audio.shape[-1] % FRAME_SAMPLES))
+        middle = audio.mean(1)
+        side = audio[:, 0] - middle
+        values = self.encoder.values(*(columns(part, self.window).abs() for part in (middle, side)))
+        latents = self.encoder(values)
         return latents, torch.zeros_like(latents)
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
         """Audio (B, 2, T * 2048), float32, of `latents` (B, T, 64)."""
-        spectrum = self.spectrum(self.expand(latents.to(self.mel)))
-        return griffin_lim(spectrum, self.window).unsqueeze(1).expand(-1, 2, -1).contiguous()
+        with torch.autocast(self.window.device.type, torch.bfloat16):
+            held, values = self.decoder.trunk(latents.to(self.window))
+            pitch = hertz(self.decoder.pitch(held).float())
+        borrowed, count, made = sources(pitch), held.shape[1], []
+        for start in range(0, count, PIECE):
+            low, high = max(start - EDGE, 0), min(start + PIECE + EDGE, count)
+            with torch.autocast(self.window.device.type, torch.bfloat16):
+                guess = self.decoder.guess(held[:, low:high], values[:, low:high])
+            part = Sources(*(sound[:, low * HOP : high * HOP + 2 * MARGIN] for sound in borrowed))
+            middle, side = synthesise(guess, part, self.window)[..., MARGIN:-MARGIN]
+            inside = slice((start - low) * HOP, (min(start + PIECE, count) - low) * HOP)
+            made.append(torch.stack([middle + side, middle - side], 1)[..., inside])
+        return torch.cat(made, -1)
 
     def silence(self) -> Tensor:
         """The latent (64,) of digital silence."""
-        return self.encode(torch.zeros(1, 1, FRAME_SAMPLES, device=self.mel.device))[0][0, 0]
-
-    def reduce(self, columns: Tensor) -> Tensor:
-        """Latents (B, T, 64) of log-mel `columns` (B, 4 T, 80)."""
-        return (columns.reshape(len(columns), -1, self.mean.numel()) - self.mean) @ self.basis.T / self.scale
-
-    def expand(self, latents: Tensor) -> Tensor:
-        """Log-mel columns (B, 4 T, 80) of `latents` (B, T, 64)."""
-        return ((latents * self.scale) @ self.basis + self.mean).reshape(len(latents), -1, self.mel.shape[0])
-
-    def spectrum(self, columns: Tensor) -> Tensor:
-        """Non-negative magnitudes (B, F, K) whose mel values are nearest to `columns` (B, F, 80): multiplicative least squares."""
-        wanted = (columns.exp() - FLOOR).clamp_min(0.0)  # (B, F, 80)
-        guess = (wanted @ torch.linalg.pinv(self.mel).T).clamp_min(1e-8)  # (B, F, K)
-        pull = wanted @ self.mel
-        for _ in range(NNLS_STEPS):
-            guess = guess * pull / ((guess @ self.mel.T) @ self.mel + 1e-8)
-        return guess
-
-
-def griffin_lim(spectrum: Tensor, window: Tensor) -> Tensor:
-    """Samples (B, F * 512) whose magnitudes come near `spectrum` (B, F, K).
-
-    Griffin and Lim (1984), accelerated by momentum (Perraudin, Balazs and Sondergaard, 2013); the first phase is drawn from a fixed
-    seed, the same for each song of a batch, so a song does not depend on its company.
-    """
-    generator = torch.Generator().manual_seed(PHASE_SEED)
-    phase = 2 * torch.pi * torch.rand(spectrum.shape[1:], generator=generator).to(spectrum)
-    angles = torch.polar(torch.ones_like(phase), phase).expand(spectrum.shape)
-    before = torch.zeros_like(angles)
-    for _ in range(GRIFFIN_LIM_STEPS):
-        now = _transform(_overlap_add(spectrum * angles, window), window)
-        angles = now - before * (MOMENTUM / (1 + MOMENTUM))
-        angles = angles / angles.abs().clamp_min(1e-16)
-        before = now
-    return _overlap_add(spectrum * angles, window)[:, MARGIN:-MARGIN]
-
-
-def _transform(padded: Tensor, window: Tensor) -> Tensor:
-    """Complex spectrum (B, F, K) of `padded` (B, F * 512 + 2 MARGIN)."""
-    return torch.fft.rfft(padded.unfold(-1, WINDOW, HOP) * window)
-
-
-def _overlap_add(spectrum: Tensor, window: Tensor) -> Tensor:
-    """Samples (B, F * 512 + 2 MARGIN) of a complex `spectrum` (B, F, K), least squares where windows overlap."""
-    pieces = torch.fft.irfft(spectrum, WINDOW) * window  # (B, F, WINDOW)
-    weights = (window**2).expand(1, *pieces.shape[1:])
-    return _add(pieces) / _add(weights).clamp_min(1e-3)
-
-
-def _add(pieces: Tensor) -> Tensor:
-    """Sums (B, F, WINDOW) at steps of HOP: (B, (F - 1) * HOP + WINDOW)."""
-    songs, columns, _ = pieces.shape
-    parts = WINDOW // HOP
-    blocks = pieces.reshape(songs, columns, parts, HOP)
-    total = pieces.new_zeros(songs, columns + parts - 1, HOP)
-    for part in range(parts):
-        total[:, part : part + columns] += blocks[:, :, part]
-    return total.reshape(songs, -1)
+        return self.encode(torch.zeros(1, 1, FRAME_SAMPLES, device=self.window.device))[0][0, 0]

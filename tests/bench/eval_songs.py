@@ -20,6 +20,7 @@ from jam.lyrics.words import Word
 from jam.nano import benchmark, corpus
 from jam.nano.pronunciation import dictionary
 
+SECONDS = 22.0  # a song lasts at most so long
 FOLDER = Path(__file__).parent.parent / "eval" / "songs"
 
 
@@ -27,13 +28,13 @@ def main(words: list[str]) -> int:
     """Reads key=value words and renders."""
     given = {"count": 6, "seed": 9_500_000} | {key: int(value) for key, value in (word.split("=", 1) for word in words)}
     items = []
-    for place, seed in enumerate(benchmark.chosen(given["count"], "rms", given["seed"])):
-        score = benchmark.written(seed, "rms")
-        vocal, mix = corpus.render(score)
+    for place, seed in enumerate(range(given["seed"], given["seed"] + given["count"])):
+        score = corpus.written(seed, "rms", "test", SECONDS)
+        vocal, mix = (samples.mean(0) for samples in corpus.render(score))
         name = f"song-{place}"
         for kind, samples in (("vocal", vocal), ("band", mix - vocal)):
             audio.write(FOLDER / f"{name}.{kind}.mp3", torch.from_numpy(samples)[None])
-        facts = corpus.facts(score, "rms", seed)
+        facts = corpus.facts(score, seed)
         timed = [Word(word["start"], word["end"], word["word"], dictionary()[word["word"]]) for word in facts["word"]]
         lyrics = json.loads(timed_json.write(of_words(timed, score.lines)))
         key = f"{benchmark.NOTES[score.key]} {'minor' if score.minor else 'major'}"

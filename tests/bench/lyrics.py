@@ -21,7 +21,7 @@ from jam.lyrics.lint import Limits, check, fix
 from jam.lyrics.phonemes import Phonemizer
 from jam.lyrics.sheet import of_words
 from jam.lyrics.words import Word, validate
-from jam.nano.compose import common_words, rare_words
+from jam.nano.texts import common_words, rare_words
 from jam.randomness import generator
 from jam.timing import MAX_FRAMES, Span, frames_to_seconds
 

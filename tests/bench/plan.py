@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
 from jam.lyrics import durations, train_planner
@@ -21,7 +20,7 @@ from jam.lyrics.planner import PlanSettings
 from jam.lyrics.sheet import Line, Sheet, SheetWord
 from jam.lyrics.train_planner import TimedSong
 from jam.nano.compose import Score, compose
-from jam.nano.corpus import says_as_written, song_seed, songs
+from jam.nano.corpus import song_seed, songs, written
 from jam.nano.pronunciation import dictionary
 from jam.nano.shards import held_out
 
@@ -39,7 +38,7 @@ def of_corpus(work: Path) -> list[TimedSong]:
     for song in songs(work):
         if held_out(song.index):
             singer = song.facts["voice"]
-            timed = song_of(compose(song_seed(0, song.index), singer, partial(says_as_written, singer=singer)))
+            timed = song_of(written(song_seed(0, song.index), singer, song.facts["split"]))
             assert timed.onsets == [word["start"] for word in song.facts["word"]], song.index
             found.append(timed)
     return found

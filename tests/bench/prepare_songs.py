@@ -21,9 +21,9 @@ import soundfile
 import torch
 
 from jam import audio
-from jam.nano import benchmark, corpus
-from jam.nano.compose import common_words
+from jam.nano import corpus
 from jam.nano.pronunciation import dictionary
+from jam.nano.texts import common_words
 from jam.timing import SAMPLE_RATE
 
 VOICES = ("rms", "slt", "awb", "kal16")
@@ -33,9 +33,9 @@ SECONDS = 18.0  # a song lasts at least so long
 
 def piece(number: int, seconds: float, seed: int, singer: str) -> tuple[np.ndarray, list[dict[str, Any]], list[int]]:
     """Samples (N,), words that are sung from `seconds` on, and how many each line has."""
-    score = benchmark.written(seed + number, singer)
-    _, mix = corpus.render(score, singer)
-    words = corpus.facts(score, singer, seed + number)["word"]
+    score = corpus.written(seed + number, singer)
+    mix = corpus.render(score)[1].mean(0)
+    words = corpus.facts(score, seed + number)["word"]
     sung = [{"word": one["word"], "start": one["start"] + seconds, "end": one["end"] + seconds} for one in words]
     return mix, sung, list(score.lines)
 

@@ -27,7 +27,7 @@ from jam import assets, audio
 from jam.lyrics.formats import read_sheet
 from jam.lyrics.phonemes import Phonemizer
 from jam.lyrics.words import Word
-from jam.nano.compose import common_words
+from jam.nano.texts import common_words
 from jam.prepare.records import Timing
 from jam.prepare.timing import Timer, TimingSettings
 from jam.prepare.transcription import JudgeReader

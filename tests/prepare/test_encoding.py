@@ -14,6 +14,7 @@ from jam.data.example import check_latent, read_tensor
 from jam.prepare.encoding import LatentEncoder, LatentSettings, StyleEncoder, StyleSettings, gain, heard, to_bytes, windows
 from jam.style.nano import NanoStyle
 from jam.timing import FRAME_SAMPLES, SAMPLE_RATE
+from jam.vae.griffin_lim import GriffinLimCodec
 from jam.vae.nano import NanoCodec
 
 LATENTS = LatentSettings(vae_type="nano")
@@ -21,8 +22,10 @@ STYLES = StyleSettings(style_type="nano")
 
 
 @pytest.fixture(scope="module")
-def codec() -> NanoCodec:
-    return NanoCodec.load(BUNDLE)
+def codec() -> GriffinLimCodec:
+    found = NanoCodec.load(BUNDLE)
+    assert isinstance(found, GriffinLimCodec)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +82,7 @@ def test_a_gain_reaches_a_loudness_or_full_scale_and_leaves_silence_alone():
 
 
 def test_latents_that_are_no_numbers_are_refused(codec):
-    large = NanoCodec(codec.mel, codec.mean, codec.basis, codec.scale * 1e-6)
+    large = GriffinLimCodec(codec.mel, codec.mean, codec.basis, codec.scale * 1e-6)
     with pytest.raises(ValueError, match="not finite in float32, stored as float16"):
         LatentEncoder(large, replace(LATENTS, stored="float16")).encode(noise(0.1))
 
@@ -147,7 +150,7 @@ def test_an_identity_is_that_of_weights_and_settings_and_not_of_their_place(code
     copied.write_bytes((BUNDLE / "codec.safetensors").read_bytes())
     here, there = (LatentEncoder.load(replace(LATENTS, vae_path=path)) for path in (None, str(copied)))
     assert here.identity == there.identity == LatentEncoder(codec, LATENTS).identity
-    changed = NanoCodec(codec.mel, codec.mean, codec.basis, codec.scale * 2)
+    changed = GriffinLimCodec(codec.mel, codec.mean, codec.basis, codec.scale * 2)
     others = {LatentEncoder(changed, LATENTS).identity, LatentEncoder(codec, replace(LATENTS, stored="float16")).identity}
     assert len(others | {here.identity}) == 3
     retold = NanoStyle(style.net, style.tags, {**style.phrases, "new": style.tags[0]})
