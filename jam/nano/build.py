@@ -56,11 +56,10 @@ def style(settings: BuildSettings) -> None:
     """Trains the style encoder on all but the held-out songs, reports on those, and writes it into the bundle."""
     from jam.nano import corpus, shards, style
 
-    mel = style.mel_filters()
     songs = list(corpus.songs(Path(settings.work)))
-    known = style.clips([song for song in songs if not shards.held_out(song.index)], mel)
-    held_out = style.clips([song for song in songs if shards.held_out(song.index)], mel)
-    encoder = style.train(known, mel, settings.style_steps, settings.seed)
+    known = style.clips([song for song in songs if not shards.held_out(song.index)], settings.workers)
+    held_out = style.clips([song for song in songs if shards.held_out(song.index)], settings.workers)
+    encoder = style.train(known, settings.style_steps, settings.seed)
     log.info("style: %s", style.measure(encoder, held_out, known))
     style.save(encoder, Path(settings.bundle))
 

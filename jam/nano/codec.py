@@ -229,7 +229,7 @@ def beginning(codec: NanoCodec, found: Sequence[Recording], rng: np.random.Gener
         codec.encoder.project.bias.zero_()
         codec.decoder.project.weight.copy_((basis * scale[:, None]).T)
         codec.decoder.project.bias.zero_()
-        codec.encoder.correct[-1].weight.mul_(0.1)  # type: ignore[operator, union-attr]
+        codec.encoder.correct[-1].weight.mul_(0.1)  # type: ignore[operator]
 
 
 def rest(codec: NanoCodec, found: Sequence[Recording], recipe: Recipe) -> None:
@@ -289,8 +289,19 @@ class _Run:
             for name, tensor in self.codec.state_dict().items():
                 self.average[name].lerp_(tensor, share)
 
+    def lay_to_rest(self, found: Sequence[Recording]) -> None:
+        """The encoder becomes its moving average, and learns no more."""
+        own = self.codec.encoder.state_dict()
+        for name, tensor in own.items():
+            tensor.copy_(self.average[f"encoder.{name}"])
+        rest(self.codec, found, self.recipe)
+        for name, tensor in own.items():
+            self.average[f"encoder.{name}"].copy_(tensor)
 
-def train(found: Sequence[Recording], codec: NanoCodec, recipe: Recipe, folder: Path, resting: Callable[[NanoCodec], None] | None = None) -> NanoCodec:
+
+def train(
+    found: Sequence[Recording], codec: NanoCodec, recipe: Recipe, folder: Path, resting: Callable[[NanoCodec], None] | None = None
+) -> NanoCodec:
     """Teaches `codec` and returns it with averaged weights; a stopped training goes on from `folder`.
 
     `resting` is called once with the codec when its encoder is final.
@@ -307,18 +318,13 @@ def train(found: Sequence[Recording], codec: NanoCodec, recipe: Recipe, folder: 
     summed: dict[str, float] = {}
     while run.step < recipe.steps:
         if run.step == recipe.encoder_steps:
-            for name, tensor in codec.encoder.state_dict().items():
-                tensor.copy_(run.average[f"encoder.{name}"])
-            rest(codec, found, recipe)
-            for name, tensor in codec.encoder.state_dict().items():
-                run.average[f"encoder.{name}"].copy_(tensor)
+            run.lay_to_rest(found)
             if resting is not None:
                 resting(codec)
         trusted = rng.random() < max(0.0, run.step / recipe.steps - 0.3)
         loss, parts = step_loss(codec, crops(found, recipe, rng), run.step >= recipe.encoder_steps, trusted)
         run.learn(loss)
-        for name, part in parts.items():
-            summed[name] = summed.get(name, 0.0) + part
+        summed = {name: summed.get(name, 0.0) + part for name, part in parts.items()}
         if run.step % 100 == 0 or run.step == recipe.steps:
             shown = ", ".join(f"{name} {part / ((run.step - 1) % 100 + 1):.3f}" for name, part in summed.items())
             log.info("codec: step %d of %d, %s", run.step, recipe.steps, shown)
@@ -341,4 +347,3 @@ def make(songs: Sequence[Song], work: Path, bundle: Path, recipe: Recipe, codec:
     codec = train(found, codec, recipe, folder, lambda resting: resting.save(folder / "encoder"))
     codec.save(bundle)
     return codec
-

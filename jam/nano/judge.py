@@ -1,6 +1,7 @@
 """Teaches the embedded judge: which sound is sung in each hundredth of a second of rendered songs, whose sounds are known exactly.
 
-Songs of the corpus: each alone, under its band at levels from faint to loud, with noise, and through the codec. Held-out songs and lines, and everything that a network sang, are kept from it. Letters: F frames.
+Songs of the corpus: each alone, under its band at levels from faint to loud, with noise, and through the codec. Held-out
+songs and lines, and everything that a network sang, are kept from it. Letters: F frames.
 """
 
 import functools
@@ -20,6 +21,7 @@ from jam.lyrics.lexicon import ARPABET
 from jam.nano import corpus, voice
 from jam.nano.shards import held_out
 from jam.timing import SAMPLE_RATE
+from jam.vae.griffin_lim import GriffinLimCodec
 from jam.vae.nano import NanoCodec
 
 log = logging.getLogger(__name__)
@@ -66,7 +68,7 @@ def labels(song: corpus.Song, frames: int) -> np.ndarray:
     return row
 
 
-def versions(song: corpus.Song, codec: NanoCodec | None, rng: np.random.Generator) -> Iterator[np.ndarray]:
+def versions(song: corpus.Song, codec: NanoCodec | GriffinLimCodec | None, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """The song (N,) as it is heard in training."""
     vocal, mix = song.read("vocal").mean(0), song.read("mix").mean(0)
     band = mix - vocal
@@ -211,7 +213,7 @@ def _set_statistics(net: JudgeNet, found: Sequence[Heard]) -> None:
 
 
 @functools.cache
-def _codec(bundle: Path) -> NanoCodec:
+def _codec(bundle: Path) -> NanoCodec | GriffinLimCodec:
     return NanoCodec.load(bundle)
 
 

@@ -78,7 +78,8 @@ class LatentEncoder:
         if settings.overlap < least:
             raise ValueError(f"latents.overlap is {settings.overlap}; this codec needs {least} frames to encode as if songs were whole")
         self.codec, self.settings = codec, settings
-        self.identity = _identity(_outcome(settings, "vae_path"), getattr(codec, "encoder", codec))  # another decoder asks for no new latents
+        encoder = getattr(codec, "encoder", codec)  # another decoder asks for no new latents
+        self.identity = _identity(_outcome(settings, "vae_path"), encoder)
 
     @classmethod
     def load(cls, settings: LatentSettings, device: str | torch.device = "cpu") -> LatentEncoder:

@@ -1,9 +1,9 @@
 """The embedded codec: stereo sound in 64 numbers a frame, learned; made by `jam.nano.codec`.
 
-A latent frame tells four columns (hop 512) of log-mel values of the middle (L + R) / 2 and of the side (L - R) / 2. The decoder is a network
-over columns that names magnitudes, the singer's pitch and phases; a phase is drawn for each bin from three sources: pulses of that pitch
-(as source-filter vocoders have), noise, and a direct guess (as Vocos, arXiv 2306.00814); one step of Griffin and Lim (1984) makes neighbouring
-columns agree, and the inverse transform gives samples. The module knows nothing of songs or chunks, nor how it was taught.
+A latent frame tells four columns (hop 512) of log-mel values of the middle (L + R) / 2 and of the side (L - R) / 2. The decoder is a
+network over columns that names magnitudes, the singer's pitch and phases; a phase is drawn for each bin from three sources: pulses of that
+pitch (as source-filter vocoders have), noise, and a direct guess (as Vocos, arXiv 2306.00814); one step of Griffin and Lim (1984) makes
+neighbouring columns agree, and the inverse transform gives samples. The module knows nothing of songs or chunks, nor how it was taught.
 Letters: B songs, T frames, N samples, F = 4 T columns, K bins of the spectrum, M bands, W width.
 """
 
@@ -104,7 +104,9 @@ class Encoder(nn.Module):
         self.register_buffer("centre", torch.zeros(LATENT_CHANNELS))
         self.register_buffer("scale", torch.ones(()))  # brings the latents' variance to one, all channels together
         self.project = nn.Linear(width, LATENT_CHANNELS)
-        self.correct = nn.Sequential(nn.Linear(width, s.hidden), nn.GELU(), nn.Linear(s.hidden, s.hidden), nn.GELU(), nn.Linear(s.hidden, LATENT_CHANNELS))
+        sizes = (width, s.hidden, s.hidden, LATENT_CHANNELS)
+        layers = [layer for ends in zip(sizes, sizes[1:], strict=False) for layer in (nn.Linear(*ends), nn.GELU())]
+        self.correct = nn.Sequential(*layers[:-1])
 
     def values(self, middle: Tensor, side: Tensor) -> Tensor:
         """Log-mel values (B, F, M) of magnitudes (B, F, K): those of the middle, then those of the side."""
@@ -151,7 +153,7 @@ class Decoder(nn.Module):
             self.phases.bias.view(7, -1).copy_(torch.tensor([0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0])[:, None])
 
     def trunk(self, latents: Tensor) -> tuple[Tensor, Tensor]:
-        """What the network holds of each column (B, F, W), and the log-mel values (B, F, M) that it starts from, of `latents` (B, T, 64)."""
+        """What the network holds of each column (B, F, W), and the log-mel values (B, F, M) it starts from, of `latents` (B, T, 64)."""
         slow = self.slow(self.enter(latents))  # (B, T, wide)
         told = (self.project(latents) + self.correct(slow)).float()
         told = told.unflatten(2, (COLUMNS, -1)).flatten(1, 2)  # (B, F, M) in deviations
@@ -195,7 +197,7 @@ def pitch_classes() -> Tensor:
 
 
 def hertz(logits: Tensor) -> Tensor:
-    """The pitch (B, F) in hertz of the head's `logits` (B, F, 1 + PITCHES): the mean of the classes about the likeliest; 0 without voice."""
+    """The pitch (B, F), hertz, of the head's `logits` (B, F, 1 + PITCHES): the mean of classes about the likeliest; 0 without voice."""
     voiced, scores = logits[..., 0] > 0, logits[..., 1:]
     best = scores.argmax(-1, keepdim=True)
     near = (torch.arange(PITCHES, device=scores.device) - best).abs() <= 3

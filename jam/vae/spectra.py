@@ -39,4 +39,7 @@ def _add(pieces: Tensor) -> Tensor:
     songs, count, _ = pieces.shape
     parts = WINDOW // HOP
     blocks = pieces.reshape(songs, count, parts, HOP)
-    return sum(functional.pad(blocks[:, :, part], (0, 0, part, parts - 1 - part)) for part in range(parts)).reshape(songs, -1)
+    total = functional.pad(blocks[:, :, 0], (0, 0, 0, parts - 1))
+    for part in range(1, parts):
+        total = total + functional.pad(blocks[:, :, part], (0, 0, part, parts - 1 - part))
+    return total.reshape(songs, -1)

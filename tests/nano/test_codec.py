@@ -24,7 +24,8 @@ def recording(pitch: float, seconds: float = 1.5) -> Recording:
     voice = 0.1 * sum(np.sin(2 * np.pi * pitch * number * time) / number for number in range(1, 6))
     noise = np.random.default_rng(0).normal(0, 0.02, (2, count))
     sounds = {"vocal": np.stack([voice, voice]), "mix": voice + noise}
-    return Recording({kind: np.round(sound * 32767).astype(np.int16) for kind, sound in sounds.items()}, np.full(count // HOP, pitch, np.float32))
+    written = {kind: np.round(sound * 32767).astype(np.int16) for kind, sound in sounds.items()}
+    return Recording(written, np.full(count // HOP, pitch, np.float32))
 
 
 FOUND = [recording(150.0), recording(220.0)]

@@ -1,4 +1,4 @@
-"""The learned codec at a tiny size: frames lie on their samples, decoding is deterministic, whole or not, and its sources are what they say."""
+"""The learned codec at a tiny size: frames lie on their samples, decoding repeats itself, its sources are what they say."""
 
 import pytest
 import torch
