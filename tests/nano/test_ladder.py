@@ -37,7 +37,7 @@ SINGER = "rms"
 SECONDS, FRAMES, CROP = 11.0, 240, 128  # of a song at most, its canvas, and a crop of the pretraining
 TRAINED, HELD_OUT = tuple(range(10)), 22
 SMALL = CodecSettings(bands=64, side_bands=8, hidden=32, wide=64, width=96, dilations=(1, 2), phase_bins=128, side_phase_bins=32)
-SIZES = {"dim": 128, "depth": 6, "heads": 4, "text_dim": 64, "conv_layers": 1, "cond_dim": 64}
+SIZES = {"dim": 128, "depth": 4, "heads": 4, "text_dim": 64, "conv_layers": 1, "cond_dim": 64}
 
 pytestmark = [
     pytest.mark.skipif(not (voice.available() and backing.available()), reason="flite, fluidsynth or FluidR3_GM is not installed"),
@@ -60,7 +60,7 @@ def fill(folder: Path, songs: Sequence[corpus.Song], work: Path) -> None:
     for name in ("judge.safetensors", "phonemizer.pt"):
         shutil.copy(assets.BUNDLE / name, folder)
     torch.manual_seed(0)
-    codec.make(songs, work, folder, codec.Recipe(steps=120, encoder_steps=30, vocals=4, mixes=4, frames=8), NanoCodec(SMALL), workers=1)
+    codec.make(songs, work, folder, codec.Recipe(steps=60, encoder_steps=20, vocals=4, mixes=4, frames=8), NanoCodec(SMALL), workers=1)
     bundle.write_silence(folder)
     heard = style.clips(songs)
     instruments = tuple(sorted({name for clip in heard for name in clip.instruments}))

@@ -1,8 +1,11 @@
 """The learned codec at a tiny size: frames lie on their samples, decoding repeats itself, its sources are what they say."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
+from jam import audio
 from jam.timing import FRAME_SAMPLES, SAMPLE_RATE
 from jam.vae import nano
 from jam.vae.chunks import encode_chunked
@@ -129,3 +132,26 @@ def test_mel_values_of_a_flat_spectrum_are_spread_to_a_flat_one():
     values = torch.log(0.3 * mel.sum(1))
     levels = (values @ spreading[:-1] + spreading[-1]).exp()
     torch.testing.assert_close(levels, torch.full_like(levels, 0.3))
+
+
+SHIPPED = Path(__file__).parents[2] / "externals" / "codec"
+
+
+def test_the_shipped_codec_is_small_and_keeps_a_clips_level_and_spectrum():
+    codec = NanoCodec.load(SHIPPED)
+    assert isinstance(codec, NanoCodec)
+    assert (SHIPPED / nano.FILE).stat().st_size < 12e6
+    clip = audio.read(SHIPPED.parents[1] / "inputs" / "clips" / "pop.flac")[0][:, : 100 * FRAME_SAMPLES]
+    again = codec.decode(codec.encode(clip[None])[0])[0]
+    assert again.shape == (2, 100 * FRAME_SAMPLES)
+    before, after = (columns(sound.mean(0, keepdim=True), codec.window).abs() for sound in (clip, again))
+    assert (before - after).norm() / before.norm() < 0.4
+    assert 20 * torch.log10(again.square().mean() / clip.square().mean()).abs() / 2 < 1.0  # dB
+
+
+def test_the_shipped_codec_keeps_sides_apart():
+    codec = NanoCodec.load(SHIPPED)
+    clip = audio.read(SHIPPED.parents[1] / "inputs" / "clips" / "pop.flac")[0].mean(0)[: 60 * FRAME_SAMPLES]
+    left_only = torch.stack([clip, 0.1 * clip])[None]
+    louder, softer = codec.decode(codec.encode(left_only)[0])[0].square().mean(-1).sqrt()
+    assert louder > 3 * softer
