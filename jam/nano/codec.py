@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +88,7 @@ def recording(song: Song, folder: Path) -> Recording:
 def recordings(songs: Sequence[Song], folder: Path, workers: int = 2) -> list[Recording]:
     """All songs in memory, by several processes."""
     folder.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:  # a fork of a process whose torch has threads may hang
         return list(pool.map(recording, songs, [folder] * len(songs), chunksize=4))
 
 

@@ -59,8 +59,13 @@ def fill(folder: Path, songs: Sequence[corpus.Song], work: Path) -> None:
     folder.mkdir()
     for name in ("judge.safetensors", "phonemizer.pt"):
         shutil.copy(assets.BUNDLE / name, folder)
+    (work / "codec" / "pitch").mkdir(parents=True)
+    # in this process, not by codec.make's: they are forked, and a fork of one whose torch has used threads may hang
+    found = [codec.recording(song, work / "codec" / "pitch") for song in songs]
     torch.manual_seed(0)
-    codec.make(songs, work, folder, codec.Recipe(steps=60, encoder_steps=20, vocals=4, mixes=4, frames=8), NanoCodec(SMALL), workers=1)
+    small = NanoCodec(SMALL)
+    small.set_bands(codec.mel_filters(SMALL.bands), codec.mel_filters(SMALL.side_bands, 100))
+    codec.train(found, small, codec.Recipe(steps=40, encoder_steps=15, vocals=4, mixes=4, frames=8), work / "codec").save(folder)
     bundle.write_silence(folder)
     heard = style.clips(songs)
     instruments = tuple(sorted({name for clip in heard for name in clip.instruments}))
@@ -78,7 +83,7 @@ def learn(stage: str, frames: int, work: Path, folder: Path, *words: str) -> Pat
         f"data.train_dataset.silence_latent_path={folder}/silence.npy",
         f"training.checkpoint_path={work / stage}",
     ]
-    quick = ["training.compile=false", "training.learning_rate=2e-3", "training.ema_decay=0.98", "data.train_dataloader.num_workers=0"]
+    quick = ["training.compile=false", "training.learning_rate=2e-3", "training.ema_decay=0.95", "data.train_dataloader.num_workers=0"]
     rare = ["training.valid_every=100000", "training.last_per_steps=100000", f"max_frames={frames}"]
     train(config.load(TrainConfig, [f"config={ROOT / 'configs' / f'nano_{stage}.yaml'}", *sizes, *paths, *quick, *rare, *words]))
     return work / stage / "last" / "model"
@@ -105,9 +110,10 @@ def test_from_the_first_note_to_a_singer_whose_lines_are_told_from_others(tmp_pa
 
     fill(folder, known, work)
     shards.make(songs, work / "shards", folder, workers=1)
-    before = learn("pretrain", CROP, work, folder, "training.max_steps=500", "training.num_warmup_updates=50", "data.train_dataloader.batch_size=8")
-    more = ("training.max_steps=100", "training.num_warmup_updates=10", f"training.resume_from_safetensors={before}")
-    bundle.write_model(learn("sft", FRAMES, work, folder, *more), folder)
+    words = ("training.max_steps=300", "training.num_warmup_updates=20", "data.train_dataloader.batch_size=8")
+    before = learn("pretrain", CROP, work, folder, *words)
+    words = ("training.max_steps=60", "training.num_warmup_updates=5", f"training.resume_from_safetensors={before}")
+    bundle.write_model(learn("sft", FRAMES, work, folder, *words), folder)
     bundle.write_checksums(folder)
     assert bundle.damaged(folder) == []
 
@@ -115,14 +121,19 @@ def test_from_the_first_note_to_a_singer_whose_lines_are_told_from_others(tmp_pa
     monkeypatch.setenv("JAM_NANO", str(folder))
     manifest, sung = work / "asked.json", work / "sung"
     manifest.write_text(json.dumps([asked(song) for song in known]))
-    here = [f"evaluation.test_set_path={manifest}", f"evaluation.output_dir={sung}", "evaluation.device=cpu", "evaluation.spectrograms=false"]
-    assert config.run(infer.main, ["config=configs/nano.yaml", f"max_frames={FRAMES}", *here, "evaluation.audio_format=flac"]) == 0
+    here = [
+        f"evaluation.test_set_path={manifest}",
+        f"evaluation.output_dir={sung}",
+        "evaluation.device=cpu",
+        "evaluation.spectrograms=false",
+    ]
+    quick = ["evaluation.audio_format=flac", "evaluation.sample_kwargs.steps=16"]
+    assert config.run(infer.main, ["config=configs/nano.yaml", f"max_frames={FRAMES}", *here, *quick]) == 0
 
     listen = [f"songs={sung}", f"benchmark={manifest}", "rooms=[lyrics]", "lyrics.recognisers=[]", "workers=1", "device=cpu"]
     found = evaluate.evaluate(config.load(EvalConfig, listen))
     identified = {condition.name: condition.estimates["lyrics.line@judge"].value for condition in found.conditions}
-    print(identified)
-    assert identified[TRUE] > 90
-    assert identified[CODED] > 60
-    assert identified[SONGS] > 50
-    assert identified[SHUFFLED] < 20
+    assert identified[TRUE] > 90, identified
+    assert identified[CODED] > 70, identified
+    assert identified[SONGS] > 50, identified
+    assert identified[SHUFFLED] < 20, identified
