@@ -175,8 +175,9 @@ def guess_losses(guess: Guess, spectra: tuple[Tensor, Tensor]) -> Tensor:
 def step_loss(codec: NanoCodec, batch: Crops, resting: bool, trusted: bool) -> tuple[Tensor, dict[str, float]]:
     """The loss of a batch and its parts; `resting` where the encoder learns no more, `trusted` where the guessed pitch is sung."""
     with torch.no_grad():
-        spectra = (transform(batch.middle, codec.window).abs(), transform(batch.side, codec.window).abs())
-        values = codec.encoder.values(*spectra)  # (B, F, M)
+        middle, side = transform(batch.middle, codec.window), transform(batch.side, codec.window)
+        values = codec.encoder.values(middle, side)  # (B, F, M)
+        spectra = (middle.abs(), side.abs())
     latents = codec.encoder(values)
     if not resting:  # batch's scale: the noise below must not be outgrown
         with torch.no_grad():
@@ -217,7 +218,7 @@ def beginning(codec: NanoCodec, found: Sequence[Recording], rng: np.random.Gener
     with torch.no_grad():
         for _ in range(60):
             batch = crops(found, recipe, rng)
-            kept.append(codec.encoder.values(transform(batch.middle, codec.window).abs(), transform(batch.side, codec.window).abs()))
+            kept.append(codec.encoder.values(transform(batch.middle, codec.window), transform(batch.side, codec.window)))
     values = torch.cat(kept)
     mean, deviation = values.mean((0, 1)).half().float(), values.std((0, 1)).clamp_min(0.1).half().float()
     for part in (codec.encoder, codec.decoder):
@@ -242,7 +243,7 @@ def rest(codec: NanoCodec, found: Sequence[Recording], recipe: Recipe) -> None:
         codec.encoder.scale.fill_(1.0)
         rng = np.random.default_rng([recipe.seed, 32])
         batches = (crops(found, recipe, rng) for _ in range(150))
-        spectra = ((transform(one.middle, codec.window).abs(), transform(one.side, codec.window).abs()) for one in batches)
+        spectra = ((transform(one.middle, codec.window), transform(one.side, codec.window)) for one in batches)
         latents = torch.cat([codec.encoder(codec.encoder.values(*pair)).flatten(0, 1) for pair in spectra])
         codec.encoder.centre.copy_(latents.mean(0).half().float())
         codec.encoder.scale.copy_((1 / (latents - latents.mean(0)).square().mean().sqrt()).half().float())

@@ -1,9 +1,11 @@
 """The embedded codec: stereo sound in 64 numbers a frame, learned; made by `jam.nano.codec`.
 
-A latent frame tells four columns (hop 512) of log-mel values of the middle (L + R) / 2 and of the side (L - R) / 2. The decoder is a
-network over columns that names magnitudes, the singer's pitch and phases; a phase is drawn for each bin from three sources: pulses of that
-pitch (as source-filter vocoders have), noise, and a direct guess (as Vocos, arXiv 2306.00814); one step of Griffin and Lim (1984) makes
-neighbouring columns agree, and the inverse transform gives samples. The module knows nothing of songs or chunks, nor how it was taught.
+A latent frame tells four columns (hop 512) of log-mel values of the middle (L + R) / 2 and of the side (L - R) / 2, and of the balance:
+how much louder the left is than the right in each band. The decoder is a network over columns that names magnitudes, the singer's pitch
+and phases; a phase of the middle is drawn for each bin from three sources: pulses of that pitch (as source-filter vocoders have), noise,
+and a direct guess (as Vocos, arXiv 2306.00814); the side goes along with the middle as far as the balance says. One step of Griffin and Lim
+(1984) makes neighbouring columns agree, and the inverse transform gives samples. The module knows nothing of songs or chunks, nor how it
+was taught.
 Letters: B songs, T frames, N samples, F = 4 T columns, K bins of the spectrum, M bands, W width.
 """
 
@@ -24,6 +26,7 @@ FILE = "codec.safetensors"
 SETTINGS = "settings"  # the file's metadata that holds CodecSettings
 FLOOR = 1e-4  # added to mel values before the logarithm
 QUIETEST = -13.0  # natural logarithm of the faintest magnitude
+INAUDIBLE = 0.5 / 32768  # half a step of 16 bits: samples below it are silence, not a faint hum
 PITCHES = 192  # classes of the pitch head
 LOWEST_HERTZ, HIGHEST_HERTZ = 60.0, 500.0
 NOISE_SEED = 0
@@ -43,7 +46,6 @@ class CodecSettings:
     width: int = 320  # of the decoder at the columns' rate
     dilations: tuple[int, ...] = (1, 2, 4, 1, 2)
     phase_bins: int = 512  # bins whose phase is guessed, 11 kHz; above it is noise
-    side_phase_bins: int = 192
 
 
 class Guess(NamedTuple):
@@ -52,7 +54,7 @@ class Guess(NamedTuple):
     middle: Tensor  # (B, F, K) natural logarithm of magnitudes
     side: Tensor  # (B, F, K)
     phases: Tensor  # (B, F, 7 P) direct (cos, sin), offset from the pulses (cos, sin), and what direct, pulses and noise weigh
-    side_phases: Tensor  # (B, F, 4 S) direct (cos, sin), and what direct and noise weigh
+    balance: Tensor  # (B, F, K) natural logarithm of the left's magnitudes over the right's
 
 
 class Neighbours(nn.Module):
@@ -96,11 +98,12 @@ class Encoder(nn.Module):
         self.deviation: Tensor
         self.centre: Tensor
         self.scale: Tensor
-        width = COLUMNS * (s.bands + s.side_bands)
+        values = s.bands + 2 * s.side_bands
+        width = COLUMNS * values
         self.register_buffer("middle_mel", torch.zeros(s.bands, BINS))
         self.register_buffer("side_mel", torch.zeros(s.side_bands, BINS))
-        self.register_buffer("mean", torch.zeros(s.bands + s.side_bands))
-        self.register_buffer("deviation", torch.ones(s.bands + s.side_bands))
+        self.register_buffer("mean", torch.zeros(values))
+        self.register_buffer("deviation", torch.ones(values))
         self.register_buffer("centre", torch.zeros(LATENT_CHANNELS))
         self.register_buffer("scale", torch.ones(()))  # brings the latents' variance to one, all channels together
         self.project = nn.Linear(width, LATENT_CHANNELS)
@@ -109,8 +112,10 @@ class Encoder(nn.Module):
         self.correct = nn.Sequential(*layers[:-1])
 
     def values(self, middle: Tensor, side: Tensor) -> Tensor:
-        """Log-mel values (B, F, M) of magnitudes (B, F, K): those of the middle, then those of the side."""
-        return torch.cat([torch.log(middle @ self.middle_mel.T + FLOOR), torch.log(side @ self.side_mel.T + FLOOR)], -1)
+        """Values (B, F, M) of complex spectra (B, F, K): log-mel values of the middle, those of the side, and the balance."""
+        left, right = (torch.log((middle + part).abs() @ self.side_mel.T + FLOOR) for part in (side, -side))
+        parts = (torch.log(middle.abs() @ self.middle_mel.T + FLOOR), torch.log(side.abs() @ self.side_mel.T + FLOOR), left - right)
+        return torch.cat(parts, -1)
 
     def forward(self, values: Tensor) -> Tensor:
         """Latents (B, T, 64) of log-mel `values` (B, 4 T, M)."""
@@ -126,7 +131,7 @@ class Decoder(nn.Module):
         self.settings = s
         self.mean: Tensor
         self.deviation: Tensor
-        bands = s.bands + s.side_bands
+        bands = s.bands + 2 * s.side_bands
         self.middle_spread: Tensor
         self.side_spread: Tensor
         for part, count in (("middle", s.bands), ("side", s.side_bands)):
@@ -144,7 +149,6 @@ class Decoder(nn.Module):
         self.magnitudes = nn.Linear(s.width, 2 * BINS)
         self.pitch = nn.Linear(s.width, 1 + PITCHES)
         self.phases = nn.Linear(s.width, 7 * s.phase_bins)
-        self.side_phases = nn.Linear(s.width, 4 * s.side_phase_bins)
         with torch.no_grad():
             for layer in (self.magnitudes, self.correct):
                 layer.weight.zero_()
@@ -163,15 +167,15 @@ class Decoder(nn.Module):
 
     def guess(self, held: Tensor, values: Tensor) -> Guess:
         """What is said of columns of which `held` (B, F, W) and `values` (B, F, M) are known."""
-        bands = self.settings.bands
+        bands, more = self.settings.bands, self.settings.bands + self.settings.side_bands
         middle = values[..., :bands] @ self.middle_spread[:-1] + self.middle_spread[-1]  # (B, F, K)
-        side = values[..., bands:] @ self.side_spread[:-1] + self.side_spread[-1]
+        side = values[..., bands:more] @ self.side_spread[:-1] + self.side_spread[-1]
         refined = self.magnitudes(held).float()
         return Guess(
             (middle + refined[..., :BINS]).clamp(QUIETEST, 6.0),
             (side + refined[..., BINS:]).clamp(QUIETEST, 6.0),
             self.phases(held).float(),
-            self.side_phases(held).float(),
+            values[..., more:] @ self.side_spread[:-1],
         )
 
 
@@ -202,7 +206,7 @@ def hertz(logits: Tensor) -> Tensor:
     best = scores.argmax(-1, keepdim=True)
     near = (torch.arange(PITCHES, device=scores.device) - best).abs() <= 3
     shares = scores.masked_fill(~near, float("-inf")).softmax(-1)
-    return (shares @ pitch_classes().to(shares)).exp() * voiced
+    return (shares * pitch_classes().to(shares)).sum(-1).exp() * voiced  # no matrix product: autocast would round it to 30 cents
 
 
 def pulses(pitch: Tensor) -> Tensor:
@@ -239,27 +243,16 @@ def _flat(spectrum: Tensor) -> Tensor:
     return spectrum / (spectrum.abs() + 1e-4)
 
 
-def _turned(sources: list[Tensor | None], parts: Tensor, count: int) -> Tensor:
-    """Complex numbers (B, F, P) of modulus near 1: `sources`, each turned by a direction of `parts` (B, F, _ P) and weighed by its share.
-
-    `parts` holds `count` directions, cosines then sines of each, and a weight for each source; a source of None is 1, and those
-    beyond the `count`th are not turned.
-    """
-    planes = parts.unflatten(2, (2 * count + len(sources), -1))  # (B, F, _, P)
-    shares = planes[:, :, 2 * count :].softmax(2)
-    total: Tensor | None = None
-    for place, source in enumerate(sources):
-        share = shares[:, :, place]
-        if place < count:
-            cosine, sine = planes[:, :, 2 * place], planes[:, :, 2 * place + 1]
-            share = share * torch.rsqrt(cosine * cosine + sine * sine + 1e-6)
-            turned = torch.complex(cosine * share, sine * share)
-            term = turned if source is None else turned * source
-        else:
-            assert source is not None
-            term = source * share
-        total = term if total is None else total + term
-    assert total is not None
+def _mixed(parts: Tensor, voice: Tensor, noise: Tensor) -> Tensor:
+    """Complex numbers (B, F, P) of modulus near 1 of `parts` (B, F, 7 P): a direction of its own, the voice turned, noise, by shares."""
+    planes = parts.unflatten(2, (7, -1))  # (B, F, 7, P)
+    shares = planes[:, :, 4:].softmax(2)
+    turned = []
+    for place in (0, 1):
+        cosine, sine = planes[:, :, 2 * place], planes[:, :, 2 * place + 1]
+        length = shares[:, :, place] * torch.rsqrt(cosine * cosine + sine * sine + 1e-6)
+        turned.append(torch.complex(cosine * length, sine * length))
+    total = turned[0] + turned[1] * voice + noise * shares[:, :, 2]
     return total / (total.abs() + 1e-3)
 
 
@@ -275,20 +268,38 @@ def sources(pitch: Tensor, seed: int | None = NOISE_SEED) -> Sources:
     """The sources for `pitch` (B, F) hertz; noise is the same for each song from a seed, or fresh from torch's own generator."""
     train = pulses(pitch)
     if seed is None:
-        return Sources(train, torch.randn_like(train) * 0.05, torch.randn_like(train) * 0.05)
-    generator = torch.Generator().manual_seed(seed)
-    one, other = ((torch.randn(train.shape[1], generator=generator) * 0.05).to(train).expand_as(train) for _ in range(2))
-    return Sources(train, one, other)
+        one, other = torch.randn_like(train) * 0.05, torch.randn_like(train) * 0.05
+    else:
+        generator = torch.Generator().manual_seed(seed)
+        one, other = ((torch.randn(train.shape[1], generator=generator) * 0.05).to(train).expand_as(train) for _ in range(2))
+    return Sources(torch.where(_sounding(pitch), train, one), one, other)
+
+
+def _sounding(pitch: Tensor) -> Tensor:
+    """Whether there is a voice at each sample (B, F * 512 + 2 MARGIN) of columns of `pitch` (B, F): elsewhere pulses would hum faintly."""
+    voiced = (pitch > 0).repeat_interleave(HOP, 1)
+    return functional.pad(voiced.float()[:, None], (MARGIN, MARGIN), mode="replicate")[:, 0] > 0
 
 
 def synthesise(guess: Guess, borrowed: Sources, window: Tensor) -> Tensor:
     """Middle and side, (2, B, F * 512 + 2 MARGIN) samples, of a guess and the sources of its columns."""
-    bins, side_bins = guess.phases.shape[2] // 7, guess.side_phases.shape[2] // 4
+    bins = guess.phases.shape[2] // 7
     with torch.no_grad():
         voice, noise, other = (_flat(transform(sound, window)) for sound in borrowed)
-    middle = torch.cat([_turned([None, voice[..., :bins], noise[..., :bins]], guess.phases, 2), noise[..., bins:]], -1)
-    side = torch.cat([_turned([None, other[..., :side_bins]], guess.side_phases, 1), other[..., side_bins:]], -1)
-    return torch.stack([_agree(guess.middle.exp(), middle, window), _agree(guess.side.exp(), side, window)])
+    middle = torch.cat([_mixed(guess.phases, voice[..., :bins], noise[..., :bins]), noise[..., bins:]], -1)
+    loud, soft = guess.middle.exp(), guess.side.exp()
+    along = likeness(loud, soft, guess.balance)
+    side = middle * along + other * (1 - along * along).sqrt()
+    return torch.stack([_agree(loud, middle, window), _agree(soft, side, window)])
+
+
+def likeness(middle: Tensor, side: Tensor, balance: Tensor) -> Tensor:
+    """How far the side goes along with the middle, from -0.999 to 0.999, of magnitudes and the logarithm of left over right.
+
+    With L = M + S and R = M - S, |L|^2 - |R|^2 = 4 Re(M S*) and |L|^2 + |R|^2 = 2 (|M|^2 + |S|^2); the balance b makes the quotient
+    of both tanh(b), so that Re(M S*) / |M S| = (|M|^2 + |S|^2) tanh(b) / (2 |M| |S|).
+    """
+    return ((middle / side + side / middle) * balance.tanh() / 2).clamp(-0.999, 0.999)
 
 
 def _agree(loud: Tensor, phase: Tensor, window: Tensor) -> Tensor:
@@ -358,7 +369,7 @@ class NanoCodec(nn.Module):
         audio = functional.pad(audio.to(self.window), (0, -audio.shape[-1] % FRAME_SAMPLES))
         middle = audio.mean(1)
         side = audio[:, 0] - middle
-        values = self.encoder.values(*(columns(part, self.window).abs() for part in (middle, side)))
+        values = self.encoder.values(columns(middle, self.window), columns(side, self.window))
         latents = self.encoder(values)
         return latents, torch.zeros_like(latents)
 
@@ -377,7 +388,8 @@ class NanoCodec(nn.Module):
             middle, side = synthesise(guess, part, self.window)[..., MARGIN:-MARGIN]
             inside = slice((start - low) * HOP, (min(start + PIECE, count) - low) * HOP)
             made.append(torch.stack([middle + side, middle - side], 1)[..., inside])
-        return torch.cat(made, -1)
+        whole = torch.cat(made, -1)
+        return whole * (whole.abs() >= INAUDIBLE)
 
     def silence(self) -> Tensor:
         """The latent (64,) of digital silence."""

@@ -14,7 +14,7 @@ from jam.timing import SAMPLE_RATE
 from jam.vae.nano import CodecSettings, NanoCodec
 from jam.vae.spectra import HOP, MARGIN
 
-TINY = CodecSettings(bands=32, side_bands=8, hidden=16, wide=16, width=32, dilations=(1, 2), phase_bins=64, side_phase_bins=32)
+TINY = CodecSettings(bands=32, side_bands=8, hidden=16, wide=16, width=32, dilations=(1, 2), phase_bins=64)
 RECIPE = Recipe(steps=8, encoder_steps=4, vocals=1, mixes=1, frames=6)
 
 

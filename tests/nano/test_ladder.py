@@ -36,7 +36,7 @@ ROOT = Path(__file__).parent.parent.parent
 SINGER = "rms"
 SECONDS, FRAMES, CROP = 11.0, 240, 128  # of a song at most, its canvas, and a crop of the pretraining
 TRAINED, HELD_OUT = tuple(range(10)), 22
-SMALL = CodecSettings(bands=64, side_bands=8, hidden=32, wide=64, width=96, dilations=(1, 2), phase_bins=128, side_phase_bins=32)
+SMALL = CodecSettings(bands=64, side_bands=8, hidden=32, wide=64, width=96, dilations=(1, 2), phase_bins=128)
 SIZES = {"dim": 128, "depth": 4, "heads": 4, "text_dim": 64, "conv_layers": 1, "cond_dim": 64}
 
 pytestmark = [
