@@ -16,7 +16,7 @@ from jam.lyrics.sheet import of_words
 from jam.lyrics.words import Word
 from jam.model import weights
 from jam.nano import bundle
-from jam.nano.compose import held_out_lines
+from jam.nano.texts import held_out_lines
 from jam.song import Singer, SongRequest
 from jam.timing import SAMPLE_RATE, Span
 
