@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def make(folder: Path, workers: int = 2, seed: int = SEED, first: int | None = N
 
     A set that is there already stays. ValueError where flite or fluidsynth is missing.
     """
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         for name in sets:
             path = folder / name / FILE
             if path.exists():

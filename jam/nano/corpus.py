@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,7 @@ def make(work: Path, hours: float, seed: int = 0, workers: int = 2) -> None:
     folder = work / "songs"
     folder.mkdir(parents=True, exist_ok=True)
     done, index = 0.0, 0
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         while done < hours * 3600:
             batch = range(index, index + BATCH)
             done += sum(pool.map(partial(make_song, folder=folder, seed=seed), batch))

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +105,7 @@ def hear(song: corpus.Song, bundle: Path, seed: int) -> list[Heard]:
 
 def material(songs: Sequence[corpus.Song], bundle: Path, seed: int, workers: int) -> list[Heard]:
     """What is heard of all songs, by several processes."""
-    with ProcessPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
         parts = pool.map(functools.partial(hear, bundle=bundle, seed=seed), songs, chunksize=8)
         found = []
         for number, part in enumerate(parts, 1):
