@@ -110,9 +110,9 @@ def test_from_the_first_note_to_a_singer_whose_lines_are_told_from_others(tmp_pa
 
     fill(folder, known, work)
     shards.make(songs, work / "shards", folder, workers=1)
-    words = ("training.max_steps=300", "training.num_warmup_updates=20", "data.train_dataloader.batch_size=8")
+    words = ("training.max_steps=220", "training.num_warmup_updates=20", "data.train_dataloader.batch_size=8")
     before = learn("pretrain", CROP, work, folder, *words)
-    words = ("training.max_steps=60", "training.num_warmup_updates=5", f"training.resume_from_safetensors={before}")
+    words = ("training.max_steps=40", "training.num_warmup_updates=5", f"training.resume_from_safetensors={before}")
     bundle.write_model(learn("sft", FRAMES, work, folder, *words), folder)
     bundle.write_checksums(folder)
     assert bundle.damaged(folder) == []
