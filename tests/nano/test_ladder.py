@@ -5,8 +5,10 @@ that is asked of it, no more. That the parts fit together is what is proven here
 embedded model (README). Judge and phonemizer are those of the embedded model.
 """
 
+import io
 import json
 import shutil
+import tarfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -29,6 +31,7 @@ from jam.lyrics.words import Word
 from jam.nano import backing, benchmark, bundle, codec, corpus, shards, style, voice
 from jam.nano.compose import GENRES
 from jam.style.nano import Shape
+from jam.timing import FRAME_SAMPLES, SAMPLE_RATE
 from jam.train import TrainConfig, train
 from jam.vae.nano import CodecSettings, NanoCodec
 
@@ -101,6 +104,24 @@ def asked(song: corpus.Song) -> dict:
     }
 
 
+def expect_whole(shard_folder: Path) -> None:
+    """Shards hold latents, unit styles and timed words with phonemes, and keep the held-out song apart."""
+    contents = {}
+    for name in ("train-000000", "valid-000000"):
+        with tarfile.open(shard_folder / f"{name}.tar") as tar:
+            contents[name] = {entry.name: tar.extractfile(entry).read() for entry in tar}
+    keys = {name: {key.split(".")[0] for key in files} for name, files in contents.items()}
+    assert keys["valid-000000"] == {f"{HELD_OUT:06d}_a", f"{HELD_OUT:06d}_m"}
+    assert keys["train-000000"] == {f"{index:06d}_{kind}" for index in TRAINED for kind in "am"}
+    files = contents["train-000000"]
+    record = json.loads(files["000002_m.json"])
+    latent, styles = (torch.load(io.BytesIO(files[f"000002_m.{part}.pt"]), weights_only=True) for part in ("latent", "style"))
+    assert latent.shape == (128, -(-round(record["duration"] * SAMPLE_RATE) // FRAME_SAMPLES)) and not latent[64:].any()
+    assert styles.shape[1] == 512 and 4 <= len(styles) <= 6
+    torch.testing.assert_close(styles.norm(dim=1), torch.ones(len(styles)))
+    assert all(word["phoneme"] and word["start"] < word["end"] for word in record["word"])
+
+
 def test_from_the_first_note_to_a_singer_whose_lines_are_told_from_others(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     work, folder = tmp_path, tmp_path / "bundle"
@@ -110,6 +131,7 @@ def test_from_the_first_note_to_a_singer_whose_lines_are_told_from_others(tmp_pa
 
     fill(folder, known, work)
     shards.make(songs, work / "shards", folder, workers=1)
+    expect_whole(work / "shards")
     words = ("training.max_steps=220", "training.num_warmup_updates=20", "data.train_dataloader.batch_size=8")
     before = learn("pretrain", CROP, work, folder, *words)
     words = ("training.max_steps=40", "training.num_warmup_updates=5", f"training.resume_from_safetensors={before}")
