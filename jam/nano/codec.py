@@ -22,7 +22,7 @@ from jam.files import write_whole
 from jam.nano.corpus import KINDS, Song
 from jam.timing import FRAME_SAMPLES, LATENT_CHANNELS, SAMPLE_RATE
 from jam.vae.nano import LOWEST_HERTZ, Guess, NanoCodec, hertz, pitch_classes, sources, synthesise
-from jam.vae.spectra import COLUMNS, HOP, MARGIN, WINDOW, transform
+from jam.vae.spectra import COLUMNS, HOP, MARGIN, WINDOW, modulus, planes, spectrum, transform
 
 log = logging.getLogger(__name__)
 LOW_HERTZ, HIGH_HERTZ = 40, 20_000
@@ -127,17 +127,15 @@ def crops(found: Sequence[Recording], recipe: Recipe, rng: np.random.Generator) 
 
 
 def magnitudes(samples: Tensor, size: int) -> Tensor:
-    """(B, bins, columns) of `samples` (B, N)."""
-    spectrum = torch.stft(samples, size, size // 4, window=torch.hann_window(size), center=False, return_complex=True)
-    parts = torch.view_as_real(spectrum)
-    return (parts.square().sum(-1) + 1e-10).sqrt()
+    """(B, columns, bins) of `samples` (B, N)."""
+    return modulus(*planes(spectrum(samples, torch.hann_window(size))))
 
 
 def distance(made: Tensor, true: Tensor) -> Tensor:
-    """Log-spectral distance in dB of magnitudes (B, bins, columns) at 1024 samples below 16 kHz, as `tests/bench/codec.py` measures it."""
-    levels = [20 * torch.log10(part[:, :370] + 1e-3) for part in (made, true)]
+    """Log-spectral distance in dB of magnitudes (B, columns, bins) at 1024 samples below 16 kHz, as `tests/bench/codec.py` measures it."""
+    levels = [20 * torch.log10(part[..., :370] + 1e-3) for part in (made, true)]
     floor = levels[1].amax((1, 2), keepdim=True) - 80
-    return (torch.maximum(levels[0], floor) - torch.maximum(levels[1], floor)).square().mean(1).add(1e-4).sqrt().mean()
+    return (torch.maximum(levels[0], floor) - torch.maximum(levels[1], floor)).square().mean(2).add(1e-4).sqrt().mean()
 
 
 def sound_losses(made: Tensor, true: Tensor, telling: bool) -> Tensor:
@@ -146,7 +144,7 @@ def sound_losses(made: Tensor, true: Tensor, telling: bool) -> Tensor:
     for size in RESOLUTIONS if telling else RESOLUTIONS[1:]:
         found, wanted = magnitudes(made, size), magnitudes(true, size)
         away = (found - wanted).square().sum((1, 2)).add(1e-8).sqrt() / (wanted.square().sum((1, 2)).sqrt() + 1.0)
-        total = total + away.mean() + 0.5 * ((found + QUIET).log() - (wanted + QUIET).log()).abs().mean()
+        total = total + (1.5 if telling else 1.0) * away.mean() + 0.5 * ((found + QUIET).log() - (wanted + QUIET).log()).abs().mean()
         if telling and size == 1024:
             total = total + 0.15 * distance(found, wanted)
     return total
@@ -198,7 +196,7 @@ def step_loss(codec: NanoCodec, batch: Crops, resting: bool, trusted: bool) -> t
         "middle": sound_losses(middle[:, inside], batch.middle[:, inside], True),
         "side": sound_losses(side[:, inside], batch.side[:, inside], False),
     }
-    weights = {"mel": 0.5, "named": 0.5, "pitch": 0.3, "middle": 1.0, "side": 0.3}
+    weights = {"mel": 0.5, "named": 0.5, "pitch": 0.3, "middle": 1.5, "side": 0.3}
     total = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
     return total, {name: part.item() for name, part in parts.items()}
 
@@ -254,7 +252,7 @@ class _Run:
 
     def __init__(self, codec: NanoCodec, recipe: Recipe, path: Path) -> None:
         self.codec, self.recipe, self.path, self.step = codec, recipe, path, 0
-        self.optimizer = torch.optim.AdamW(codec.parameters(), recipe.rate, betas=(0.9, 0.99), weight_decay=0.01)
+        self.optimizer = torch.optim.AdamW(codec.parameters(), recipe.rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
         self.average = {name: tensor.clone() for name, tensor in codec.state_dict().items()}
 
     def take_up(self) -> bool:
@@ -288,8 +286,8 @@ class _Run:
         self.step += 1
         share = 1 - min(0.999, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            for name, tensor in self.codec.state_dict().items():
-                self.average[name].lerp_(tensor, share)
+            own = self.codec.state_dict()
+            torch._foreach_lerp_([self.average[name] for name in own], list(own.values()), share)
 
     def lay_to_rest(self, found: Sequence[Recording]) -> None:
         """The encoder becomes its moving average, and learns no more."""

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from jam.timing import FRAME_SAMPLES, LATENT_CHANNELS, SAMPLE_RATE
 from jam.vae.griffin_lim import GriffinLimCodec
-from jam.vae.spectra import BINS, COLUMNS, HOP, MARGIN, WINDOW, columns, overlap_add, transform
+from jam.vae.spectra import BINS, COLUMNS, HOP, MARGIN, WINDOW, columns, modulus, overlap_add, planes, transform
 
 FILE = "codec.safetensors"
 SETTINGS = "settings"  # the file's metadata that holds CodecSettings
@@ -238,22 +238,27 @@ def _bridged(pitch: Tensor) -> Tensor:
     return torch.where(voiced.any(1, keepdim=True), found, torch.full_like(found, 130.0))
 
 
-def _flat(spectrum: Tensor) -> Tensor:
+Planes = tuple[Tensor, Tensor]  # real and imaginary parts
+
+
+def _flat(spectrum: Tensor) -> Planes:
     """`spectrum` with modulus near 1 wherever it is not silent."""
-    return spectrum / (spectrum.abs() + 1e-4)
+    real, imaginary = planes(spectrum)
+    size = modulus(real, imaginary) + 1e-4
+    return real / size, imaginary / size
 
 
-def _mixed(parts: Tensor, voice: Tensor, noise: Tensor) -> Tensor:
+def _mixed(parts: Tensor, voice: Planes, noise: Planes) -> Planes:
     """Complex numbers (B, F, P) of modulus near 1 of `parts` (B, F, 7 P): a direction of its own, the voice turned, noise, by shares."""
-    planes = parts.unflatten(2, (7, -1))  # (B, F, 7, P)
-    shares = planes[:, :, 4:].softmax(2)
-    turned = []
-    for place in (0, 1):
-        cosine, sine = planes[:, :, 2 * place], planes[:, :, 2 * place + 1]
-        length = shares[:, :, place] * torch.rsqrt(cosine * cosine + sine * sine + 1e-6)
-        turned.append(torch.complex(cosine * length, sine * length))
-    total = turned[0] + turned[1] * voice + noise * shares[:, :, 2]
-    return total / (total.abs() + 1e-3)
+    direct, offset, weights = (part.unbind(2) for part in parts.unflatten(2, (7, -1)).split((2, 2, 3), 2))
+    shares = torch.stack(weights).softmax(0).unbind()
+    own, turned = (
+        share * torch.rsqrt(cosine * cosine + sine * sine + 1e-6) for share, (cosine, sine) in zip(shares, (direct, offset), strict=False)
+    )
+    real = direct[0] * own + (offset[0] * voice[0] - offset[1] * voice[1]) * turned + noise[0] * shares[2]
+    imaginary = direct[1] * own + (offset[0] * voice[1] + offset[1] * voice[0]) * turned + noise[1] * shares[2]
+    size = modulus(real, imaginary) + 1e-3
+    return real / size, imaginary / size
 
 
 class Sources(NamedTuple):
@@ -286,11 +291,13 @@ def synthesise(guess: Guess, borrowed: Sources, window: Tensor) -> Tensor:
     bins = guess.phases.shape[2] // 7
     with torch.no_grad():
         voice, noise, other = (_flat(transform(sound, window)) for sound in borrowed)
-    middle = torch.cat([_mixed(guess.phases, voice[..., :bins], noise[..., :bins]), noise[..., bins:]], -1)
+    low = _mixed(guess.phases, *((real[..., :bins], imaginary[..., :bins]) for real, imaginary in (voice, noise)))
+    middle = [torch.cat([below, above[..., bins:]], -1) for below, above in zip(low, noise, strict=True)]
     loud, soft = guess.middle.exp(), guess.side.exp()
     along = likeness(loud, soft, guess.balance)
-    side = middle * along + other * (1 - along * along).sqrt()
-    return torch.stack([_agree(loud, middle, window), _agree(soft, side, window)])
+    apart = (1 - along * along).sqrt()
+    side = [with_it * along + without * apart for with_it, without in zip(middle, other, strict=True)]
+    return torch.stack([_agree(loud, (middle[0], middle[1]), window), _agree(soft, (side[0], side[1]), window)])
 
 
 def likeness(middle: Tensor, side: Tensor, balance: Tensor) -> Tensor:
@@ -302,10 +309,11 @@ def likeness(middle: Tensor, side: Tensor, balance: Tensor) -> Tensor:
     return ((middle / side + side / middle) * balance.tanh() / 2).clamp(-0.999, 0.999)
 
 
-def _agree(loud: Tensor, phase: Tensor, window: Tensor) -> Tensor:
-    """Samples of magnitudes `loud` and unit numbers `phase`, both (B, F, K), after one step of Griffin and Lim."""
-    found = transform(overlap_add(loud * phase, window), window)
-    return overlap_add(found * (loud / (found.abs() + 1e-5)), window)
+def _agree(loud: Tensor, phase: Planes, window: Tensor) -> Tensor:
+    """Samples of magnitudes `loud` and unit numbers `phase`, all (B, F, K), after one step of Griffin and Lim."""
+    real, imaginary = planes(transform(overlap_add(torch.complex(loud * phase[0], loud * phase[1]), window), window))
+    share = loud / (modulus(real, imaginary) + 1e-5)
+    return overlap_add(torch.complex(real * share, imaginary * share), window)
 
 
 class NanoCodec(nn.Module):
