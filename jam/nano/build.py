@@ -30,7 +30,7 @@ class BuildSettings:
     seed: int = 0
     workers: int = 2
     codec_songs: int = 320  # the first so many teach the codec
-    codec_steps: int = 8000
+    codec_steps: int = 12_000
     style_steps: int = 2000
 
 
@@ -47,7 +47,7 @@ def codec(settings: BuildSettings) -> None:
 
     work, folder = Path(settings.work), Path(settings.bundle)
     songs = [song for song in islice(corpus.songs(work), settings.codec_songs) if not shards.held_out(song.index)]
-    recipe = codec.Recipe(settings.codec_steps, settings.codec_steps * 3 // 8, seed=settings.seed)
+    recipe = codec.Recipe(settings.codec_steps, settings.codec_steps // 4, seed=settings.seed)
     codec.make(songs, work, folder, recipe, workers=settings.workers)
     bundle.write_silence(folder)
 

@@ -36,7 +36,7 @@ SAVED_EACH = 500  # steps
 class Recipe:
     """How the codec is taught."""
 
-    steps: int = 8000
+    steps: int = 12_000
     encoder_steps: int = 3000  # then the encoder rests
     vocals: int = 4  # crops a step
     mixes: int = 8
@@ -144,9 +144,9 @@ def sound_losses(made: Tensor, true: Tensor, telling: bool) -> Tensor:
     for size in RESOLUTIONS if telling else RESOLUTIONS[1:]:
         found, wanted = magnitudes(made, size), magnitudes(true, size)
         away = (found - wanted).square().sum((1, 2)).add(1e-8).sqrt() / (wanted.square().sum((1, 2)).sqrt() + 1.0)
-        total = total + (1.5 if telling else 1.0) * away.mean() + 0.5 * ((found + QUIET).log() - (wanted + QUIET).log()).abs().mean()
+        total = total + (2.5 if telling else 1.0) * away.mean() + 0.5 * ((found + QUIET).log() - (wanted + QUIET).log()).abs().mean()
         if telling and size == 1024:
-            total = total + 0.15 * distance(found, wanted)
+            total = total + 0.25 * distance(found, wanted)
     return total
 
 
