@@ -239,21 +239,7 @@ def _one(choices: Sequence[str], rng: np.random.Generator) -> str:
 
 def _is_clause(name: str) -> bool:
     """Whether words stand for themselves, and not after 'with' or before 'song'."""
-    return name.split()[0] in {
-        "no",
-        "without",
-        "with",
-        "in",
-        "a",
-        "just",
-        "only",
-        "voice",
-        "vocal",
-        "vocals",
-        "drumless",
-        "beatless",
-        "tempo",
-    }
+    return name.split()[0] in CLAUSES
 
 
 def misspelt(text: str, rng: np.random.Generator) -> str:
