@@ -113,8 +113,10 @@ class Encoder(nn.Module):
 
     def values(self, middle: Tensor, side: Tensor) -> Tensor:
         """Values (B, F, M) of complex spectra (B, F, K): log-mel values of the middle, those of the side, and the balance."""
-        left, right = (torch.log((middle + part).abs() @ self.side_mel.T + FLOOR) for part in (side, -side))
-        parts = (torch.log(middle.abs() @ self.middle_mel.T + FLOOR), torch.log(side.abs() @ self.side_mel.T + FLOOR), left - right)
+        (a, b), (c, d) = planes(middle), planes(side)
+        left, right = (torch.log(torch.hypot(*pair) @ self.side_mel.T + FLOOR) for pair in ((a + c, b + d), (a - c, b - d)))
+        told = torch.log(torch.hypot(a, b) @ self.middle_mel.T + FLOOR)
+        parts = (told, torch.log(torch.hypot(c, d) @ self.side_mel.T + FLOOR), left - right)
         return torch.cat(parts, -1)
 
     def forward(self, values: Tensor) -> Tensor:
