@@ -32,6 +32,7 @@ LOWEST_HERTZ, HIGHEST_HERTZ = 60.0, 500.0
 NOISE_SEED = 0
 PASSED = 64  # numbers of a column that the slow part hands on beside the log-mel values
 PIECE = 128  # columns that are made into sound at a time: their spectra stay in the processor's cache
+Planes = tuple[Tensor, Tensor]  # real and imaginary parts
 EDGE = 10  # columns on either side of a piece that its sound depends on
 
 
@@ -240,9 +241,6 @@ def _bridged(pitch: Tensor) -> Tensor:
     return torch.where(voiced.any(1, keepdim=True), found, torch.full_like(found, 130.0))
 
 
-Planes = tuple[Tensor, Tensor]  # real and imaginary parts
-
-
 def _flat(spectrum: Tensor) -> Planes:
     """`spectrum` with modulus near 1 wherever it is not silent."""
     real, imaginary = planes(spectrum)
@@ -294,12 +292,12 @@ def synthesise(guess: Guess, borrowed: Sources, window: Tensor) -> Tensor:
     with torch.no_grad():
         voice, noise, other = (_flat(transform(sound, window)) for sound in borrowed)
     low = _mixed(guess.phases, *((real[..., :bins], imaginary[..., :bins]) for real, imaginary in (voice, noise)))
-    middle = [torch.cat([below, above[..., bins:]], -1) for below, above in zip(low, noise, strict=True)]
+    middle = (torch.cat([low[0], noise[0][..., bins:]], -1), torch.cat([low[1], noise[1][..., bins:]], -1))
     loud, soft = guess.middle.exp(), guess.side.exp()
     along = likeness(loud, soft, guess.balance)
     apart = (1 - along * along).sqrt()
-    side = [with_it * along + without * apart for with_it, without in zip(middle, other, strict=True)]
-    return torch.stack([_agree(loud, (middle[0], middle[1]), window), _agree(soft, (side[0], side[1]), window)])
+    side = (middle[0] * along + other[0] * apart, middle[1] * along + other[1] * apart)
+    return torch.stack([_agree(loud, middle, window), _agree(soft, side, window)])
 
 
 def likeness(middle: Tensor, side: Tensor, balance: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from jam.timing import FRAME_SAMPLES, SAMPLE_RATE
 from jam.vae import nano
 from jam.vae.chunks import encode_chunked
 from jam.vae.nano import CodecSettings, NanoCodec, hertz, likeness, pitch_classes, pulses, sources, spread
-from jam.vae.spectra import HOP, MARGIN, WINDOW, columns, overlap_add, transform
+from jam.vae.spectra import HOP, MARGIN, WINDOW, columns, overlap_add, spectrum, transform
 
 TINY = CodecSettings(bands=24, side_bands=8, hidden=16, wide=16, width=32, dilations=(1, 2), phase_bins=64)
 
@@ -52,6 +52,21 @@ def test_pieces_sound_as_the_whole(codec, monkeypatch):
     whole = codec.decode(latents)
     monkeypatch.setattr(nano, "PIECE", 50)
     torch.testing.assert_close(codec.decode(latents), whole, rtol=0, atol=2e-3 * float(whole.abs().max()))
+
+
+@pytest.mark.parametrize("count", [64, 100, 129])  # whole steps, and some samples that no window sees
+def test_a_spectrum_and_its_gradient_are_those_of_torch(count):
+    generator = torch.Generator().manual_seed(0)
+    samples = torch.randn(2, count, generator=generator, dtype=torch.float64, requires_grad=True)
+    window = torch.hann_window(32, dtype=torch.float64) + 0.1
+    plain = torch.fft.rfft(samples.unfold(-1, 32, 8) * window)
+    made = spectrum(samples, window)
+    torch.testing.assert_close(made, plain)
+    weights = torch.randn(made.shape, generator=generator, dtype=torch.complex128)
+    gradients = [
+        torch.autograd.grad((weights * one).abs().square().sum() + (weights * one).real.sum(), samples)[0] for one in (made, plain)
+    ]
+    torch.testing.assert_close(*gradients)
 
 
 def test_a_frame_describes_its_own_samples(codec):
