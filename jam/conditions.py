@@ -47,6 +47,11 @@ class Conditions:
         context = None if parts[0].context is None else torch.cat([_known(part.context) for part in parts])
         return cls(**{name: torch.cat([getattr(part, name) for part in parts]) for name in _REQUIRED}, context=context)
 
+    def cut(self, frames: int) -> Conditions:
+        """The same songs, of which only the first so many latent frames are there; where they lie on their canvas is told as before."""
+        context = None if self.context is None else self.context[:, :frames]
+        return replace(self, slots=self.slots[:, : frames * SLOTS_PER_FRAME], context=context)
+
     def __len__(self) -> int:
         return len(self.slots)
 

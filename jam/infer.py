@@ -43,7 +43,7 @@ log = logging.getLogger("jam")
 
 SOME_FAILED = 1  # exit status when songs were sung but not all
 PATIENCE = timedelta(days=7)  # how long a process waits for those that still sing
-STYLES, CODECS = ("muq", "nano"), ("diffrhythm", "stable_audio", "nano")
+STYLES, CODECS, CANVASES = ("muq", "nano"), ("diffrhythm", "stable_audio", "nano"), ("full", "song")
 EMBEDDED = ("codec.safetensors", "style.safetensors", "style.json")  # of the bundle, where its codec or style encoder sings
 
 
@@ -80,6 +80,7 @@ class EvaluationSettings:
     lexicon_path: str | None = None  # pronunciations of one's own
     languages: dict[str, str] | None = None  # {fr: espeak, de: a DeepPhonemizer checkpoint}
     planner: Knobs = field(default_factory=Knobs)
+    canvas: str = "full"  # full | song
     num_style_secs: float = 30.0
     random_crop_style: bool = False
     negative_style_prompt: str | None = None  # a .npy or .pt of 512 numbers, or zeros
@@ -95,7 +96,8 @@ class EvaluationSettings:
     sample_kwargs: SampleKwargs = field(default_factory=SampleKwargs)
 
     def __post_init__(self) -> None:
-        for name, known in (("audio_format", audio.FORMATS), ("vae_type", CODECS), ("style_type", STYLES)):
+        choices = (("audio_format", audio.FORMATS), ("vae_type", CODECS), ("style_type", STYLES), ("canvas", CANVASES))
+        for name, known in choices:
             if getattr(self, name) not in known:
                 raise ValueError(f"evaluation.{name} is {getattr(self, name)}; choose {', '.join(known)}")
         for name in ("batch_size", "chunked_size"):
@@ -131,7 +133,8 @@ def load_config(words: Sequence[str], default_file: str | None = None) -> InferC
     checkpoint = first.evaluation.checkpoint_path
     if checkpoint is None:
         return first
-    own = {"sample_kwargs": weights.read_extra(checkpoint, "sample"), "dataset": weights.read_extra(checkpoint, "lyrics")}
+    own = weights.read_extra(checkpoint, "evaluation")
+    own |= {"sample_kwargs": weights.read_extra(checkpoint, "sample"), "dataset": weights.read_extra(checkpoint, "lyrics")}
     return config.load(InferConfig, words, default_file, under={"evaluation": own})
 
 
@@ -162,6 +165,7 @@ def load_singer(settings: InferConfig, device: torch.device, heard: bool = True,
             sample=sample,
             max_frames=min(e.dataset.max_frames, model.settings.max_frames),
             filler=e.dataset.filler,  # type: ignore[arg-type]
+            canvas=e.canvas,  # type: ignore[arg-type]
             num_style_secs=e.num_style_secs,
             random_crop_style=e.random_crop_style,
             ignore_style=e.ignore_style,

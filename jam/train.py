@@ -130,7 +130,9 @@ def end(
     filler = settings.data.train_dataset.filler
     samples = Samples(training, start.phonemizer, filler, settings.seed, accelerator) if training.samples.every else None  # type: ignore[arg-type]
     precision = choose(training.precision, accelerator.device)
-    flops = training_flops(settings.model.dit, settings.model.dit.max_frames, latents, training.lora.rank > 0, references)
+    seen = training.canvases or (settings.model.dit.max_frames,)
+    every = [training_flops(settings.model.dit, frames, latents, training.lora.rank > 0, references) for frames in seen]
+    flops = sum(every) / len(every)
     own = {
         "dit": asdict(settings.model.dit),
         "lora": asdict(training.lora) if training.lora.rank else None,
@@ -187,6 +189,9 @@ def _refuse_contradictions(settings: TrainConfig) -> None:
     canvas, given = settings.data.train_dataset.max_frames, settings.model.dit.max_frames
     if given != canvas:
         raise ValueError(f"model.dit.max_frames is {given} and data.train_dataset.max_frames {canvas}; make them equal")
+    longest = max(settings.training.canvases or (1,))
+    if longest > canvas:
+        raise ValueError(f"training.canvases holds {longest} frames, more than the canvas of {canvas} (data.train_dataset.max_frames)")
     if settings.model.lora is not None:
         raise ValueError("model.lora is for inference; merge that adapter with jam.export and start from the result")
     if settings.training.lora.rank and settings.training.resume_from_safetensors is None:

@@ -53,6 +53,42 @@ def test_a_song_does_not_depend_on_its_company(singer):
     assert torch.allclose(alone, among, atol=1e-5)
 
 
+@pytest.fixture(scope="module")
+def wide(singer) -> Singer:
+    """A singer whose canvas is much longer than its songs, of which it sings no more than they need."""
+    torch.manual_seed(1)
+    model = DiT(replace(TINY, max_frames=256))
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    settings = replace(singer.settings, canvas="song")
+    return Singer(model.eval(), singer.phonemizer, lambda: load_style("nano", None, CPU), singer.codec, settings)
+
+
+def test_a_song_may_have_no_more_of_the_canvas_than_it_needs(wide):
+    plan = wide.plan(request())
+    assert plan.conditions.frames == 128  # 32 of the song, 43 after it, in steps of 64
+    wide.settings = replace(wide.settings, canvas="full")
+    full, noise = wide.plan(request()), wide.noise(request())
+    wide.settings = replace(wide.settings, canvas="song")
+    assert full.conditions.frames == 256
+    assert plan.conditions.duration_rel == full.conditions.duration_rel and torch.equal(noise, wide.noise(request()))
+    assert torch.equal(plan.conditions.slots[0], full.conditions.slots[0, : 128 * SLOTS_PER_FRAME])
+    song = wide.sing(request())
+    assert song.latents.shape == (128, 64) and song.audio.shape == (2, round(1.5 * SAMPLE_RATE))
+    assert wide.plan(request(duration=11.0)).conditions.frames == 256  # no longer than the canvas
+
+
+def test_songs_of_any_length_side_by_side_are_as_they_are_alone(wide):
+    lengths = (1.5, 4.0, 1.2)
+    counted = []
+    plans = [wide.plan(request(name, duration=seconds)) for name, seconds in zip("abc", lengths, strict=True)]
+    together = wide.sing_batch(plans, lambda done, count: counted.append((done, count)))
+    for song, name, seconds in zip(together, "abc", lengths, strict=True):
+        assert song.request.id == name
+        torch.testing.assert_close(song.latents, wide.sing(request(name, duration=seconds)).latents, rtol=0, atol=1e-5)
+    assert counted[-1] == (6, 6) and counted == sorted(counted)
+
+
 def test_seed_id_and_take_each_change_the_noise_and_nothing_else_does(singer):
     first = singer.noise(request())
     assert torch.equal(first, singer.noise(request(duration=1.0, words=())))

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import torch
 
-from jam import assets, config
+from jam import assets, config, flow
 from jam.export import ExportConfig, export
 from jam.model import lora, weights
 from jam.train import TrainConfig, begin, train
-from jam.training import checkpoint
+from jam.training import checkpoint, objective
 from tests.data.conftest import song, write
 from tests.test_configs import RELEASED
 from tests.training.test_loop import losses, same
@@ -192,12 +192,27 @@ def test_an_adapter_is_trained_alone_and_bound_to_its_base(desk):
         (["data.max_bad_share=2"], "data.max_bad_share is 2"),
         (["training.resume_from_checkpoint=nowhere"], "nowhere: no checkpoint"),
         (["data.valid_pattern=nowhere-{0..3}.tar"], "4 of 4 shards are missing"),
+        (["training.canvases=[8,32]"], "training.canvases holds 32 frames, more than the canvas of 16"),
+        (["training.canvases=[]"], "training.canvases is"),
         (["training.precision=float16"], "float16, which trains on CUDA devices only"),
     ],
 )
 def test_settings_that_contradict_are_refused_in_one_line(desk, words, said):
     with pytest.raises(ValueError, match=said):
         train(config.load(TrainConfig, desk.words("run", *words)))
+
+
+def test_steps_may_see_part_of_the_canvas_in_turn(desk, monkeypatch):
+    seen = []
+    errors = flow.errors
+
+    def spy(velocity, x_0, x_1, *rest):
+        seen.append(x_1.shape[1])
+        return errors(velocity, x_0, x_1, *rest)
+
+    monkeypatch.setattr(objective, "errors", spy)
+    desk.train("run", "training.canvases=[8,12,16]", f"data.valid_pattern={desk.folder}/s-0.tar", "training.valid_every=6")
+    assert seen[:6] == [8, 12, 16, 8, 12, 16] and set(seen[6:]) == {16}  # validation sees all
 
 
 def test_a_plan_allocates_nothing_and_needs_no_data(capsys):

@@ -31,6 +31,15 @@ class Batch:
         """The same batch on another device."""
         return replace(self, x_1=self.x_1.to(device), conditions=self.conditions.to(device))
 
+    def cut(self, frames: int) -> Batch:
+        """The same songs, of whose canvas only the first so many frames are there."""
+        whole = self.x_1.shape[1]
+        if frames >= whole:
+            return self
+        lengths = (self.conditions.duration_rel * whole).round().clamp(max=frames)
+        seconds = frames_to_seconds(int(lengths.sum()))
+        return replace(self, x_1=self.x_1[:, :frames], conditions=self.conditions.cut(frames), seconds=seconds)
+
     def pin_memory(self) -> Batch:
         """The same batch in page-locked memory, from which copies to a GPU are faster."""
         pinned: dict[str, Any] = {name: None if value is None else value.pin_memory() for name, value in vars(self.conditions).items()}

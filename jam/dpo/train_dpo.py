@@ -59,6 +59,8 @@ def train(settings: DPOConfig) -> None:
     cfm, dataset, dpo = settings.model.cfm, settings.data.train_dataset, settings.dpo
     files = read_listing(dataset.dpo_json_path, truth=cfm.sft == "gt")
     kept = () if dpo.valid_json_path is None else read_listing(dpo.valid_json_path)[: dpo.valid_count]
+    if settings.training.canvases is not None:
+        raise ValueError("training.canvases is not for preference tuning: pairs are told apart by their whole canvas; leave it at null")
     start = begin(settings)
     for path, pairs in ((dataset.dpo_json_path, files), (dpo.valid_json_path, kept)):
         if unstyled := sum(pair.style is None for pair in pairs):

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 SAMPLE = {"steps": 32, "dual_cfg": [1.0, 2.0], "fix_dual_cfg": True}  # the style as it is, the lyrics doubled
 LYRICS = {"filler": "average_repeat"}  # as it was trained
+EVALUATION = {"canvas": "song"}  # the rest of its canvas would only be silence
 CHECKSUMS = "sha256.json"
 
 
@@ -32,7 +33,7 @@ def write_model(trained: Path, bundle: Path) -> None:
     settings = weights.read_settings(trained)
     assert settings is not None, trained
     tensors = {name: tensor.to(torch.float16) for name, tensor in weights.read_tensors(trained).items()}
-    weights.save(tensors, settings, bundle / "model", sample=SAMPLE, lyrics=LYRICS)
+    weights.save(tensors, settings, bundle / "model", sample=SAMPLE, lyrics=LYRICS, evaluation=EVALUATION)
 
 
 def write_checksums(bundle: Path) -> None:

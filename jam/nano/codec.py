@@ -21,7 +21,7 @@ from torch.nn import functional
 from jam.files import write_whole
 from jam.nano.corpus import KINDS, Song
 from jam.timing import FRAME_SAMPLES, LATENT_CHANNELS, SAMPLE_RATE
-from jam.vae.nano import LOWEST_HERTZ, Guess, NanoCodec, hertz, pitch_classes, sources, synthesise
+from jam.vae.nano import LOWEST_HERTZ, Guess, NanoCodec, borrowed, hertz, pitch_classes, synthesise
 from jam.vae.spectra import COLUMNS, HOP, MARGIN, WINDOW, modulus, planes, spectrum, transform
 
 log = logging.getLogger(__name__)
@@ -187,7 +187,7 @@ def step_loss(codec: NanoCodec, batch: Crops, resting: bool, trusted: bool) -> t
         logits = codec.decoder.pitch(held).float()
         guess = codec.decoder.guess(held, told)
     pitch = hertz(logits.detach()) if trusted else batch.pitch
-    middle, side = synthesise(guess, sources(pitch, None), codec.window)
+    middle, side = synthesise(guess, borrowed(pitch, codec.window), codec.window)
     inside = slice(MARGIN + FRAME_SAMPLES, -MARGIN - FRAME_SAMPLES)
     parts = {
         "mel": ((told - values) / codec.decoder.deviation).abs().mean(),

@@ -79,6 +79,7 @@ class TrainingSettings:
     betas: tuple[float, float] = (0.9, 0.999)
     use_constant_lr: bool = False
     decay_share: float = 1.0  # the share of the steps after warm-up in which the rate falls; 1 as JAM-0.5
+    canvases: tuple[int, ...] | None = None  # steps see so many frames of the canvas, in turn; null: all of it
     use_ema: bool = False
     ema_decay: float = 0.999
     precision: str = "auto"  # auto | float32 | bfloat16 | float16
@@ -101,6 +102,8 @@ class TrainingSettings:
                 raise ValueError(f"training.{name} is {getattr(self, name)}; give a number from 1")
         if self.keep_last_n is not None and self.keep_last_n < 1:
             raise ValueError(f"training.keep_last_n is {self.keep_last_n}; give a number from 1, or null to keep all")
+        if self.canvases is not None and not (self.canvases and min(self.canvases) > 0):
+            raise ValueError(f"training.canvases is {list(self.canvases)}; give numbers of frames from 1, or null for the whole canvas")
         if not 0 <= self.ema_decay < 1:
             raise ValueError(f"training.ema_decay is {self.ema_decay}; give a number from 0, below 1")
         if not self.learning_rate > 0 or not self.max_grad_norm > 0:
@@ -252,6 +255,8 @@ def _step(training: Training, batches: Iterator[Any], objective: Objective) -> f
     parts = settings.grad_accumulation_steps
     for part in range(parts):
         batch = next(batches).to(accelerator.device)
+        if settings.canvases is not None:
+            batch = batch.cut(settings.canvases[run.step % len(settings.canvases)])
         waits = part < parts - 1 and not training.sharded  # shards that waited would be whole gradients
         with accelerator.no_sync(training.prepared) if waits else contextlib.nullcontext():
             with accelerator.autocast():

@@ -119,7 +119,7 @@ def load_network(
         weights.check(model.state_dict(), tensors, path)
         base = {"path": str(path), "sha256": weights.fingerprint(tensors)}
         model.load_state_dict(tensors)
-        extra = {name: found for name in ("sample",) if (found := weights.read_extra(path, name))}
+        extra = {name: found for name in ("sample", "evaluation") if (found := weights.read_extra(path, name))}
     if state is not None:
         _refuse_other_sizes(DiTSettings(**state["dit"]), dit, "the checkpoint")
         _refuse_other_base(state["base"], base, bool(adapter.rank))

@@ -9,6 +9,7 @@ was taught.
 Letters: B songs, T frames, N samples, F = 4 T columns, K bins of the spectrum, M bands, W width.
 """
 
+import functools
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,7 +30,8 @@ QUIETEST = -13.0  # natural logarithm of the faintest magnitude
 INAUDIBLE = 0.5 / 32768  # half a step of 16 bits: samples below it are silence, not a faint hum
 PITCHES = 192  # classes of the pitch head
 LOWEST_HERTZ, HIGHEST_HERTZ = 60.0, 500.0
-NOISE_SEED = 0
+NOISE_SEED, NOISE_LEVEL = 0, 0.05
+PERIOD = 1024  # columns after which the noise of songs comes round again
 PASSED = 64  # numbers of a column that the slow part hands on beside the log-mel values
 PIECE = 128  # columns that are made into sound at a time: their spectra stay in the processor's cache
 Planes = tuple[Tensor, Tensor]  # real and imaginary parts
@@ -261,23 +263,50 @@ def _mixed(parts: Tensor, voice: Planes, noise: Planes) -> Planes:
     return real / size, imaginary / size
 
 
-class Sources(NamedTuple):
-    """Sounds (B, N) whose phases the decoder borrows."""
+class Borrowed(NamedTuple):
+    """Numbers of modulus near 1, (B, F, K) or the same for each song, whose angles the decoder borrows."""
 
-    voice: Tensor  # pulses of the singer's pitch
-    noise: Tensor
-    other: Tensor  # noise for the side
+    voice: Planes  # pulses of the singer's pitch
+    noise: Planes
+    other: Planes  # noise for the side
 
 
-def sources(pitch: Tensor, seed: int | None = NOISE_SEED) -> Sources:
-    """The sources for `pitch` (B, F) hertz; noise is the same for each song from a seed, or fresh from torch's own generator."""
+@torch.no_grad()
+def borrowed(pitch: Tensor, window: Tensor) -> Borrowed:
+    """What is borrowed for `pitch` (B, F) hertz, with fresh noise from torch's own generator."""
     train = pulses(pitch)
-    if seed is None:
-        one, other = torch.randn_like(train) * 0.05, torch.randn_like(train) * 0.05
+    one, other = torch.randn_like(train) * NOISE_LEVEL, torch.randn_like(train) * NOISE_LEVEL
+    return Borrowed(*(_flat(transform(sound, window)) for sound in (voiced(pitch, train, one), one, other)))
+
+
+def voiced(pitch: Tensor, train: Tensor, noise: Tensor) -> Tensor:
+    """The pulses `train` where `pitch` (B, F) has a voice and `noise` elsewhere, (B, F * 512 + 2 MARGIN)."""
+    return torch.where(_sounding(pitch), train, noise)
+
+
+@functools.lru_cache(maxsize=2)
+@torch.no_grad()
+def still_noise(device: torch.device) -> tuple[Tensor, Planes, Planes]:
+    """The noise of every song that is decoded, which comes round again after 11.9 s (PERIOD columns).
+
+    Samples (PERIOD * 512,), what is borrowed of them (1, PERIOD, K), and of another noise for the side.
+    """
+    window, generator = torch.hann_window(WINDOW), torch.Generator().manual_seed(NOISE_SEED)
+    rounds = [torch.randn(PERIOD * HOP, generator=generator) * NOISE_LEVEL for _ in range(2)]
+    phases = [_flat(transform(torch.cat([one, one[: 2 * MARGIN]])[None], window)) for one in rounds]
+    first, second = ((real.contiguous().to(device), imaginary.contiguous().to(device)) for real, imaginary in phases)
+    return rounds[0].to(device), first, second
+
+
+def _turn(noise: Planes, low: int, high: int) -> Planes:
+    """Columns from `low` to `high` of noise that comes round again."""
+    first = low % PERIOD
+    if first + high - low <= PERIOD:
+        real, imaginary = (part[:, first : first + high - low] for part in noise)
     else:
-        generator = torch.Generator().manual_seed(seed)
-        one, other = ((torch.randn(train.shape[1], generator=generator) * 0.05).to(train).expand_as(train) for _ in range(2))
-    return Sources(torch.where(_sounding(pitch), train, one), one, other)
+        places = torch.arange(low, high, device=noise[0].device) % PERIOD
+        real, imaginary = (part[:, places] for part in noise)
+    return real, imaginary
 
 
 def _sounding(pitch: Tensor) -> Tensor:
@@ -286,13 +315,14 @@ def _sounding(pitch: Tensor) -> Tensor:
     return functional.pad(voiced.float()[:, None], (MARGIN, MARGIN), mode="replicate")[:, 0] > 0
 
 
-def synthesise(guess: Guess, borrowed: Sources, window: Tensor) -> Tensor:
-    """Middle and side, (2, B, F * 512 + 2 MARGIN) samples, of a guess and the sources of its columns."""
+def synthesise(guess: Guess, borrowed: Borrowed, window: Tensor) -> Tensor:
+    """Middle and side, (2, B, F * 512 + 2 MARGIN) samples, of a guess and what is borrowed for its columns."""
     bins = guess.phases.shape[2] // 7
-    with torch.no_grad():
-        voice, noise, other = (_flat(transform(sound, window)) for sound in borrowed)
+    voice, noise, other = borrowed
     low = _mixed(guess.phases, *((real[..., :bins], imaginary[..., :bins]) for real, imaginary in (voice, noise)))
-    middle = (torch.cat([low[0], noise[0][..., bins:]], -1), torch.cat([low[1], noise[1][..., bins:]], -1))
+    high = (part[..., bins:].expand(len(low[0]), -1, -1) for part in noise)
+    real, imaginary = (torch.cat(parts, -1) for parts in zip(low, high, strict=True))
+    middle = (real, imaginary)
     loud, soft = guess.middle.exp(), guess.side.exp()
     along = likeness(loud, soft, guess.balance)
     apart = (1 - along * along).sqrt()
@@ -387,12 +417,16 @@ class NanoCodec(nn.Module):
         with torch.autocast(self.window.device.type, torch.bfloat16):
             held, values = self.decoder.trunk(latents.to(self.window))
             pitch = hertz(self.decoder.pitch(held).float())
-        borrowed, count, made = sources(pitch), held.shape[1], []
+        count, made = held.shape[1], []
+        hiss, noise, other = still_noise(self.window.device)
+        rounds = -(-(count * HOP + 2 * MARGIN) // len(hiss))
+        voice = voiced(pitch, pulses(pitch), hiss.repeat(rounds)[: count * HOP + 2 * MARGIN])
         for start in range(0, count, PIECE):
             low, high = max(start - EDGE, 0), min(start + PIECE + EDGE, count)
             with torch.autocast(self.window.device.type, torch.bfloat16):
                 guess = self.decoder.guess(held[:, low:high], values[:, low:high])
-            part = Sources(*(sound[:, low * HOP : high * HOP + 2 * MARGIN] for sound in borrowed))
+            sung = _flat(transform(voice[:, low * HOP : high * HOP + 2 * MARGIN], self.window))
+            part = Borrowed(sung, _turn(noise, low, high), _turn(other, low, high))
             middle, side = synthesise(guess, part, self.window)[..., MARGIN:-MARGIN]
             inside = slice((start - low) * HOP, (min(start + PIECE, count) - low) * HOP)
             made.append(torch.stack([middle + side, middle - side], 1)[..., inside])

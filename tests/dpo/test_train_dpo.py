@@ -92,6 +92,11 @@ def test_another_reference_than_the_start_may_be_named(tune, tmp_path):
     assert abs(record["winner_gain"]) > 1e-3
 
 
+def test_pairs_are_seen_on_their_whole_canvas(tune):
+    with pytest.raises(ValueError, match=r"training\.canvases is not for preference tuning"):
+        tune("run", training__canvases="[8]")
+
+
 def test_a_run_begins_with_weights(tune):
     with pytest.raises(ValueError, match="name them in training.resume_from_safetensors"):
         tune("run", training__resume_from_safetensors="null")

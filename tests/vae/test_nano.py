@@ -6,7 +6,7 @@ import torch
 from jam.timing import FRAME_SAMPLES, SAMPLE_RATE
 from jam.vae import nano
 from jam.vae.chunks import encode_chunked
-from jam.vae.nano import CodecSettings, NanoCodec, hertz, likeness, pitch_classes, pulses, sources, spread
+from jam.vae.nano import CodecSettings, NanoCodec, borrowed, hertz, likeness, pitch_classes, pulses, spread, still_noise
 from jam.vae.spectra import HOP, MARGIN, WINDOW, columns, overlap_add, spectrum, transform
 
 TINY = CodecSettings(bands=24, side_bands=8, hidden=16, wide=16, width=32, dilations=(1, 2), phase_bins=64)
@@ -155,13 +155,24 @@ def test_the_side_goes_along_with_the_middle_as_left_and_right_say():
     torch.testing.assert_close(found, true.clamp(-0.999, 0.999), rtol=0, atol=1e-3)
 
 
+def test_the_noise_of_songs_comes_round_again_without_a_seam(codec):
+    hiss, noise, other = still_noise(torch.device("cpu"))
+    assert len(hiss) == nano.PERIOD * HOP
+    twice = transform(torch.cat([hiss, hiss])[None, : (nano.PERIOD + 40) * HOP + 2 * MARGIN], codec.window)
+    for first, last in ((0, 40), (nano.PERIOD - 20, nano.PERIOD + 20)):
+        real, imaginary = nano._turn(noise, first, last)
+        angle = torch.complex(real, imaginary)
+        torch.testing.assert_close(angle, twice[:, first:last] / (twice[:, first:last].abs() + 1e-4), rtol=0, atol=1e-3)
+    assert not torch.allclose(noise[0], other[0], atol=0.1)
+
+
 def test_what_is_left_stays_left(codec):
     shape = (1, 40, WINDOW // 2 + 1)
     phases = torch.zeros(1, 40, 7 * TINY.phase_bins)
     level = torch.full(shape, -2.0)
-    borrowed = sources(torch.full((1, 40), 200.0))
+    lent = borrowed(torch.full((1, 40), 200.0), codec.window)
     for side, balance in ((-2.0, 8.0), (-2.0, -8.0)):
-        middle, beside = nano.synthesise(nano.Guess(level, level + side + 2, phases, torch.full(shape, balance)), borrowed, codec.window)
+        middle, beside = nano.synthesise(nano.Guess(level, level + side + 2, phases, torch.full(shape, balance)), lent, codec.window)
         left, right = (part[:, MARGIN:-MARGIN].square().mean().sqrt() for part in (middle + beside, middle - beside))
         louder, softer = (left, right) if balance > 0 else (right, left)
         assert louder > 5 * softer
