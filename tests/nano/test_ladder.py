@@ -134,7 +134,8 @@ def test_from_the_first_note_to_a_singer_whose_lines_are_told_from_others(tmp_pa
     expect_whole(work / "shards")
     words = ("training.max_steps=220", "training.num_warmup_updates=20", "data.train_dataloader.batch_size=8")
     before = learn("pretrain", CROP, work, folder, *words)
-    words = ("training.max_steps=40", "training.num_warmup_updates=5", f"training.resume_from_safetensors={before}")
+    parts = "training.canvases=[192,240]"
+    words = (parts, "training.max_steps=40", "training.num_warmup_updates=5", f"training.resume_from_safetensors={before}")
     bundle.write_model(learn("sft", FRAMES, work, folder, *words), folder)
     bundle.write_checksums(folder)
     assert bundle.damaged(folder) == []
