@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import timedelta
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import torch
 
@@ -32,7 +32,7 @@ from jam.manifest import Planning, Reading, placed, read_manifest
 from jam.model import weights
 from jam.model.settings import ModelSettings, added
 from jam.sampler import time_grid
-from jam.song import Plan, SampleSettings, Singer, SingSettings, SongRequest, load_codec, load_network, load_style, takes
+from jam.song import Canvas, Plan, SampleSettings, Singer, SingSettings, SongRequest, load_codec, load_network, load_style, takes
 from jam.timing import MAX_FRAMES, SLOTS_PER_FRAME, STYLE_WIDTH, frames_to_seconds
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ log = logging.getLogger("jam")
 
 SOME_FAILED = 1  # exit status when songs were sung but not all
 PATIENCE = timedelta(days=7)  # how long a process waits for those that still sing
-STYLES, CODECS, CANVASES = ("muq", "nano"), ("diffrhythm", "stable_audio", "nano"), ("full", "song")
+STYLES, CODECS = ("muq", "nano"), ("diffrhythm", "stable_audio", "nano")
 EMBEDDED = ("codec.safetensors", "style.safetensors", "style.json")  # of the bundle, where its codec or style encoder sings
 
 
@@ -96,7 +96,7 @@ class EvaluationSettings:
     sample_kwargs: SampleKwargs = field(default_factory=SampleKwargs)
 
     def __post_init__(self) -> None:
-        choices = (("audio_format", audio.FORMATS), ("vae_type", CODECS), ("style_type", STYLES), ("canvas", CANVASES))
+        choices = (("audio_format", audio.FORMATS), ("vae_type", CODECS), ("style_type", STYLES), ("canvas", get_args(Canvas)))
         for name, known in choices:
             if getattr(self, name) not in known:
                 raise ValueError(f"evaluation.{name} is {getattr(self, name)}; choose {', '.join(known)}")

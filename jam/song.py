@@ -78,7 +78,7 @@ class SingSettings:
     sample: SampleSettings = field(default_factory=SampleSettings)
     max_frames: int | None = None  # canvas; None: the network's own
     filler: Filler = "average_sparse"
-    canvas: Canvas = "full"  # song: faster, and near to what the whole canvas gives
+    canvas: Canvas = "full"  # song: faster; for networks that were trained so
     num_style_secs: float = 30.0  # of a style clip that are heard
     random_crop_style: bool = False  # heard from a drawn place, not from its start
     ignore_style: bool = False  # the negative style in place of the song's

@@ -392,6 +392,7 @@ def test_ctrl_c_leaves_no_half_song(desk, monkeypatch, caplog):
         ("batchsize=2", "unknown setting evaluation.batchsize; did you mean evaluation.batch_size?"),
         ("num_samples=0", "evaluation.num_samples is 0"),
         ("num_style_secs=0", "evaluation.num_style_secs is 0"),
+        ("canvas=half", "evaluation.canvas is half; choose full, song"),
         ("chunked_overlap=128", "evaluation.chunked_overlap is 128"),
         ("sample_kwargs.steps=1", "sample_kwargs.steps is 1"),
         ("sample_kwargs.batch_infer_num=0", "batch_infer_num is 0"),

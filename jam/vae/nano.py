@@ -315,10 +315,10 @@ def _sounding(pitch: Tensor) -> Tensor:
     return functional.pad(voiced.float()[:, None], (MARGIN, MARGIN), mode="replicate")[:, 0] > 0
 
 
-def synthesise(guess: Guess, borrowed: Borrowed, window: Tensor) -> Tensor:
-    """Middle and side, (2, B, F * 512 + 2 MARGIN) samples, of a guess and what is borrowed for its columns."""
+def synthesise(guess: Guess, lent: Borrowed, window: Tensor) -> Tensor:
+    """Middle and side, (2, B, F * 512 + 2 MARGIN) samples, of a guess and what is lent to its columns."""
     bins = guess.phases.shape[2] // 7
-    voice, noise, other = borrowed
+    voice, noise, other = lent
     low = _mixed(guess.phases, *((real[..., :bins], imaginary[..., :bins]) for real, imaginary in (voice, noise)))
     high = (part[..., bins:].expand(len(low[0]), -1, -1) for part in noise)
     real, imaginary = (torch.cat(parts, -1) for parts in zip(low, high, strict=True))
